@@ -1,0 +1,1 @@
+"""Lali: an interagency message broker for suspected human trafficking."""

@@ -1,0 +1,1 @@
+"""The main job, live: publish, decide, deliver, and the balance of it all."""

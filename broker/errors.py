@@ -1,0 +1,81 @@
+"""The error tree of Lali, and what becomes of the alert in each case.
+
+    LaliError
+    ├── Rejected               input refused: quarantined (Kafka) or told to its sender (files, CLI)
+    ├── BundleInvalid          a policy bundle that must not decide anything: the role does not start
+    ├── SettingsInvalid        the operator's settings are wrong: the role does not start
+    ├── KafkaUnavailable       the cluster cannot be reached: nothing is committed, try again later
+    ├── RecipientUnavailable   delivery is retried with back-off; the release waits in its feed
+    ├── RecipientRefused       the release is parked as a dead letter, and later revisions with it
+    └── DependencyMissing      something that must be installed on the machine is not there
+
+Every error carries a reason code and, where one exists, a field path. None carries a value:
+an error text may end in a log, and a value may be a victim's name.
+"""
+
+from broker.model.reason import Reason
+
+
+class LaliError(Exception):
+    """Base of all errors that Lali raises on purpose."""
+
+
+class Rejected(LaliError):
+    """Input that is not accepted, with the reason code and the path of the field at fault.
+
+    Attributes:
+        reason: Why, as a code that quarantine, audit and metrics carry.
+        path: Dotted path of the field, such as ``compartments.victims.persons[0].roles``;
+            empty where the whole input is at fault.
+    """
+
+    def __init__(self, reason: Reason, path: str = "") -> None:
+        super().__init__(f"{reason.value} at {path}" if path else reason.value)
+        self.reason = reason
+        self.path = path
+
+
+class BundleInvalid(LaliError):
+    """A policy bundle that cannot be used.
+
+    Attributes:
+        findings: One line each: file, what is wrong. Bundles hold no personal data, so
+            findings may name rules, units and attributes.
+    """
+
+    def __init__(self, findings: list[str]) -> None:
+        super().__init__("; ".join(findings))
+        self.findings = findings
+
+
+class SettingsInvalid(LaliError):
+    """A setting that is missing, unknown or out of range."""
+
+
+class KafkaUnavailable(LaliError):
+    """The Kafka cluster did not answer in time."""
+
+
+class RecipientUnavailable(LaliError):
+    """The recipient cannot be reached now; the release is kept and tried again.
+
+    Attributes:
+        retry_after_seconds: How long the recipient asked to wait, where it said so.
+    """
+
+    def __init__(self, code: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RecipientRefused(LaliError):
+    """The recipient will not take this release; it is parked as a dead letter."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class DependencyMissing(LaliError):
+    """Something outside Python is missing; the text says in one line how to get it."""

@@ -1,0 +1,45 @@
+"""What all models share: frozen, strict about names, silent about values."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+
+class Model(BaseModel):
+    """Base of every model that people write or read.
+
+    Values never appear in error texts: pydantic would print them into logs otherwise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _in_utc_milliseconds(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its zone")
+    moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+#: A moment in UTC, to the millisecond (what Avro's timestamp-millis carries).
+Moment = Annotated[datetime, AfterValidator(_in_utc_milliseconds)]
+
+#: Id of a unit, organisation, community or feed: lower case, digits and hyphens; it becomes
+#: part of topic, group and file names, so nothing else is allowed in it.
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)]
+
+#: A short text that stays within one line.
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+#: Free text.
+Text = Annotated[str, StringConstraints(min_length=1, max_length=8000)]
+
+#: ISO 3166-1 alpha-2 country code.
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+#: ISO 639-3 language code (a superset of ISO 639-2/T).
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}$")]
+
+#: A coded value of a standard that grows by its own rules; policy never reads one.
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=80)]

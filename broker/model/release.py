@@ -1,0 +1,78 @@
+"""What a feed receives, what it answers, and what becomes of what it will not take.
+
+`Release` is the only thing that feeds and connectors accept. Only `broker.pipeline.project`
+makes one; nothing takes an `Alert` where a `Release` is wanted.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from broker.model.alert import Compartments
+from broker.model.base import Model, Moment
+from broker.model.label import Label
+
+
+class ReleaseKind(StrEnum):
+    """A release carries content; a recall takes back every revision before it."""
+
+    UNKNOWN = "UNKNOWN"
+    RELEASE = "RELEASE"
+    RECALL = "RECALL"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What one feed receives of one alert revision, as bytes.
+
+    It names no feed, so equal disclosures to many feeds are one value, encoded once.
+
+    Attributes:
+        kind: Release or recall; a recall has no label and no content.
+        alert_id: The alert.
+        revision: The revision released, or the one that caused the recall.
+        profile: Mask of the compartments policy released; 0 for a recall.
+        value: The framed Avro record (`release` v1), ready for the feed's topic.
+    """
+
+    kind: ReleaseKind
+    alert_id: UUID
+    revision: int
+    profile: int
+    value: bytes
+
+    def idempotency_key(self, feed: str) -> str:
+        """Return the key by which *feed*'s recipient recognises a repeated delivery."""
+        identity = f"{feed}\n{self.alert_id}\n{self.revision}\n{self.kind}\n{self.profile}"
+        return hashlib.sha256(identity.encode()).hexdigest()
+
+
+class ReleaseView(Model):
+    """A release as people and plain formats read it."""
+
+    kind: ReleaseKind
+    alert_id: UUID
+    revision: int
+    released_at: Moment
+    acknowledge_within_seconds: int | None = None
+    label: Label | None = None
+    compartments: Compartments = Compartments()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that a release was taken.
+
+    Attributes:
+        reference: What the recipient's system answered by: a file name, a status, an offset.
+            It never holds content.
+    """
+
+    feed: str
+    alert_id: UUID
+    revision: int
+    kind: ReleaseKind
+    delivered_at: datetime
+    reference: str

@@ -1,0 +1,1 @@
+"""Verbs, in the order of an alert's life: publish, accept, route, project, deliver."""

@@ -1,0 +1,1 @@
+"""Plausible, visibly synthetic scenarios of the Pacific region."""

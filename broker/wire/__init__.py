@@ -1,0 +1,1 @@
+"""Bytes: schemas, codecs, topics, and the only code that speaks to Kafka."""

@@ -1,0 +1,1 @@
+"""One file a protocol: how a release reaches its recipient."""
