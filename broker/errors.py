@@ -1,8 +1,8 @@
 """The error tree of Lali, and what becomes of the alert in each case.
 
     LaliError
-    ├── Rejected               input refused: quarantined (Kafka) or told to its sender (files, CLI)
-    ├── BundleInvalid          a policy bundle that must not decide anything: the role does not start
+    ├── Rejected               input refused: quarantined (Kafka), or told to its sender (files)
+    ├── BundleInvalid          a policy bundle that must not decide: the role does not start
     ├── SettingsInvalid        the operator's settings are wrong: the role does not start
     ├── KafkaUnavailable       the cluster cannot be reached: nothing is committed, try again later
     ├── RecipientUnavailable   delivery is retried with back-off; the release waits in its feed

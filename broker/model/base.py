@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
+from broker.model.codelists import COUNTRIES, among
+
 
 class Model(BaseModel):
     """Base of every model that people write or read.
@@ -36,7 +38,7 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=8000)]
 
 #: ISO 3166-1 alpha-2 country code.
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Country = Annotated[str, AfterValidator(among(COUNTRIES))]
 
 #: ISO 639-3 language code (a superset of ISO 639-2/T).
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}$")]

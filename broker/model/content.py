@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from broker.model import codes
+from broker.model import codelists, codes
 from broker.model.base import Code, Country, Language, Line, Model, Moment, Text
 
 Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -68,7 +68,9 @@ class Gender(StrEnum):
 class Document(Model):
     """A travel or identity document (ICAO 9303)."""
 
-    kind: Code = Field(description="PASSPORT, VISA, SEAFARER, NATIONAL_ID, OTHER.")
+    kind: codelists.DocumentKind = Field(
+        description="PASSPORT, VISA, SEAFARER, NATIONAL_ID, OTHER."
+    )
     issuer: Country | None = None
     number: Line | None = None
     expires_on: date | None = None
@@ -78,7 +80,9 @@ class Document(Model):
     mrz_valid: bool | None = Field(
         None, description="Whether all check digits match. A wrong one is evidence, no error."
     )
-    flags: tuple[Code, ...] = Field((), description="LOST, STOLEN, HELD_BY_OTHER, FORGED.")
+    flags: tuple[codelists.DocumentFlag, ...] = Field(
+        (), description="LOST, STOLEN, HELD_BY_OTHER, FORGED."
+    )
     holder: Code | None = Field(None, description="pid of the person who holds it.")
 
 
@@ -87,7 +91,7 @@ class Person(Model):
 
     pid: Code = Field(description="Local to this alert, such as p1; no identifier elsewhere.")
     roles: tuple[Role, ...] = Field(min_length=1)
-    role_in_process: tuple[Code, ...] = Field(
+    role_in_process: tuple[codelists.RoleInProcess, ...] = Field(
         (), description="HTCDS per_RoleInProcess. Mixes victims and exploiters: never a role."
     )
     names: tuple[Line, ...] = ()
@@ -118,17 +122,21 @@ class Indicator(Model):
 
     scheme: Code = "ILO"
     code: Code
-    dimension: Code | None = None
-    strength: Code | None = Field(None, description="STRONG, MEDIUM or WEAK.")
+    dimension: codelists.Dimension | None = None
+    strength: codelists.Strength | None = Field(None, description="STRONG, MEDIUM or WEAK.")
 
 
 class Indicators(Model):
     """Signs, means of control and recruitment."""
 
     observed: tuple[Indicator, ...] = ()
-    controls: tuple[Code, ...] = Field((), description="HTCDS vic_MethodsOfControl.")
-    recruitment: tuple[Code, ...] = Field((), description="HTCDS vic_MethodOfRecruitment.")
-    sex_exploitation: tuple[Code, ...] = Field((), description="HTCDS vic_TypeOfSexExploitation.")
+    controls: tuple[codelists.Control, ...] = Field((), description="HTCDS vic_MethodsOfControl.")
+    recruitment: tuple[codelists.Recruitment, ...] = Field(
+        (), description="HTCDS vic_MethodOfRecruitment."
+    )
+    sex_exploitation: tuple[codelists.SexExploitation, ...] = Field(
+        (), description="HTCDS vic_TypeOfSexExploitation."
+    )
     venue: Code | None = Field(None, description="NIEM TraffickedVenue.")
 
 
@@ -187,13 +195,13 @@ class Conveyances(Model):
 class Leg(Model):
     """One leg or place of the route (HTCDS hte_Type)."""
 
-    kind: Code = Field(description="RECRUITMENT, TRANSIT, EXPLOITATION, RETURN.")
+    kind: codelists.LegKind = Field(description="RECRUITMENT, TRANSIT, EXPLOITATION, RETURN.")
     country: Country | None = None
     locode: Locode | None = Field(None, description="UN/LOCODE of port or place.")
     place: Line | None = None
     arrives_at: Moment | None = None
     departs_at: Moment | None = None
-    precision: Code | None = Field(None, description="EXACT, DAY, WEEK, MONTH.")
+    precision: codelists.Precision | None = Field(None, description="EXACT, DAY, WEEK, MONTH.")
 
 
 class Movement(Model):

@@ -58,7 +58,7 @@ class Label(Model):
     @model_validator(mode="after")
     def _expires_after_origin(self) -> Self:
         if self.expires_at <= self.originated_at:
-            raise ValueError("expires_at is not after originated_at")
+            raise ValueError("TIMES_INVALID")
         return self
 
 

@@ -33,7 +33,8 @@ class Release:
         kind: Release or recall; a recall has no label and no content.
         alert_id: The alert.
         revision: The revision released, or the one that caused the recall.
-        profile: Mask of the compartments policy released; 0 for a recall.
+        profile: Mask of the compartments it carries, 0 for a recall. It says nothing of slots
+            left empty, whether by the originator or by policy.
         value: The framed Avro record (`release` v1), ready for the feed's topic.
     """
 

@@ -1,0 +1,74 @@
+"""Create topics and ask the cluster about itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from broker.errors import KafkaUnavailable
+from broker.wire.connection import Connection
+from broker.wire.topics import TopicSpec
+
+
+@asynccontextmanager
+async def admin(connection: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Open an admin client.
+
+    Raises:
+        KafkaUnavailable: No broker answers.
+    """
+    client = AIOKafkaAdminClient(**connection.options())
+    try:
+        await client.start()
+    except KafkaError as error:
+        await client.close()
+        raise KafkaUnavailable(type(error).__name__) from None
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def apply_topics(
+    connection: Connection, specs: list[TopicSpec], replication: int = 1
+) -> list[str]:
+    """Create the topics that are missing; return their names.
+
+    Raises:
+        KafkaUnavailable: The cluster refused to create one.
+    """
+    async with admin(connection) as client:
+        present = set(await client.list_topics())
+        missing = [spec for spec in specs if spec.name not in present]
+        if missing:
+            await _create(client, missing, replication)
+            await _wait_until_listed(client, {spec.name for spec in missing})
+        return [spec.name for spec in missing]
+
+
+async def list_topics(connection: Connection) -> set[str]:
+    """Return the names of all topics of the cluster."""
+    async with admin(connection) as client:
+        return set(await client.list_topics())
+
+
+async def _create(client: AIOKafkaAdminClient, specs: list[TopicSpec], replication: int) -> None:
+    topics = [
+        NewTopic(spec.name, spec.partitions, replication, topic_configs=spec.config)
+        for spec in specs
+    ]
+    response = await client.create_topics(topics, timeout_ms=30_000)
+    for name, code, *_ in response.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise KafkaUnavailable(f"{name}: {error.__name__}")
+
+
+async def _wait_until_listed(client: AIOKafkaAdminClient, names: set[str]) -> None:
+    for _ in range(100):
+        if names <= set(await client.list_topics()):
+            return
+        await asyncio.sleep(0.1)
+    raise KafkaUnavailable("created topics do not appear")

@@ -1,0 +1,145 @@
+"""Alerts and releases: the readable models to framed records and back.
+
+A slot holds ``salt(32) | framed compartment`` and the commitment
+``SHA-256(slot name | salt | framed compartment)``. An empty slot has a commitment too, over
+a salt that is thrown away, so that it looks like one whose content was withheld.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from broker.errors import Rejected
+from broker.model import content
+from broker.model.alert import Alert, Compartments
+from broker.model.compartment import COMPARTMENTS, Compartment
+from broker.model.label import Distribution, Label
+from broker.model.reason import Reason
+from broker.model.release import ReleaseKind, ReleaseView
+from broker.wire import codec
+from broker.wire.refusal import validated
+
+SALT_BYTES = 32
+
+#: Catalogue name of each compartment's schema.
+SCHEMA_NAMES = {name: name.value.replace("_", "-") for name in COMPARTMENTS}
+
+_MODELS: dict[Compartment, type[BaseModel]] = {
+    name: getattr(content, "".join(part.title() for part in name.value.split("_")))
+    for name in COMPARTMENTS
+}
+
+Salts = Callable[[], bytes]
+
+
+def random_salt() -> bytes:
+    """Return a fresh salt."""
+    return os.urandom(SALT_BYTES)
+
+
+def encode_alert(alert: Alert, salts: Salts = random_salt) -> bytes:
+    """Return *alert* as a framed record, with a commitment in every slot."""
+    slots = {
+        name.value: _slot(name, getattr(alert.compartments, name), salts) for name in COMPARTMENTS
+    }
+    record = {
+        "label": to_record(alert.label),
+        "distribution": to_record(alert.distribution),
+        "compartments": slots,
+        "signature": None,
+    }
+    return codec.encode("alert", record)
+
+
+def decode_alert(value: bytes | None) -> Alert:
+    """Read an alert from outside: strictly, every compartment, every commitment.
+
+    Raises:
+        Rejected: With the first thing that is wrong.
+    """
+    record = codec.decode(value, "alert")
+    return Alert(
+        label=_label(record["label"]),
+        distribution=validated(Distribution, record["distribution"], "distribution"),
+        compartments=_compartments(record["compartments"]),
+    )
+
+
+def decode_release(value: bytes | None) -> ReleaseView:
+    """Read a release: strictly, every compartment it holds, every commitment.
+
+    Raises:
+        Rejected: With the first thing that is wrong.
+    """
+    record = codec.decode(value, "release")
+    slots = record["compartments"]
+    return ReleaseView(
+        kind=ReleaseKind(record["kind"]),
+        alert_id=UUID(bytes=record["alert_id"]),
+        revision=record["revision"],
+        released_at=record["released_at"],
+        acknowledge_within_seconds=record["acknowledge_within_seconds"],
+        label=_label(record["label"]) if record["label"] else None,
+        compartments=_compartments(slots) if slots else Compartments(),
+    )
+
+
+def commitment(name: str, salted: bytes) -> bytes:
+    """Return the commitment of slot *name* to *salted* (salt, then framed compartment)."""
+    return hashlib.sha256(name.encode() + salted).digest()
+
+
+def to_record(model: BaseModel) -> dict[str, Any]:
+    """Return *model* as fastavro takes it: UUIDs as their 16 bytes."""
+    return {name: _plain(value) for name, value in model}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case UUID():
+            return value.bytes
+        case BaseModel():
+            return to_record(value)
+        case tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return value
+
+
+def _slot(name: Compartment, model: BaseModel | None, salts: Salts) -> dict[str, Any]:
+    salt = salts()
+    if model is None:
+        return {"commitment": commitment(name.value, salt), "content": None}
+    salted = salt + codec.encode(SCHEMA_NAMES[name], to_record(model))
+    return {"commitment": commitment(name.value, salted), "content": salted}
+
+
+def _label(record: dict[str, Any]) -> Label:
+    return validated(Label, record | {"alert_id": UUID(bytes=record["alert_id"])}, "label")
+
+
+def _compartments(slots: dict[str, Any]) -> Compartments:
+    opened = {name.value: _open(name, slots[name.value]) for name in COMPARTMENTS}
+    return validated(Compartments, opened, "compartments")
+
+
+def _open(name: Compartment, slot: dict[str, Any]) -> BaseModel | None:
+    salted = slot["content"]
+    path = f"compartments.{name.value}"
+    if salted is None:
+        return None
+    if len(salted) <= SALT_BYTES:
+        raise Rejected(Reason.TRUNCATED, path)
+    if commitment(name.value, salted) != slot["commitment"]:
+        raise Rejected(Reason.COMMITMENT_DIFFERS, path)
+    try:
+        record = codec.decode(salted[SALT_BYTES:], SCHEMA_NAMES[name])
+    except Rejected as rejected:
+        raise Rejected(rejected.reason, f"{path}.{rejected.path}".rstrip(".")) from None
+    if record.get("case_id"):
+        record["case_id"] = UUID(bytes=record["case_id"])
+    return validated(_MODELS[name], record, path)

@@ -1,0 +1,11 @@
+"""Which partition an alert belongs to: the same in `alerts`, every feed and the ledger."""
+
+from aiokafka.partitioner import murmur2
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition of *key* as Kafka's default partitioner chooses it.
+
+    The mask is Kafka's ``toPositive``.
+    """
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)

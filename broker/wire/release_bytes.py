@@ -1,0 +1,97 @@
+"""Releases and recalls as bytes, spliced from the alert's own.
+
+Only `broker.pipeline.project` calls this module. A release copies the label and the kept
+slots as they stand, so the originator's commitments and signature still hold.
+"""
+
+from broker.wire import varint
+from broker.wire.alert_bytes import Slots, keep_slots, label_end_of
+from broker.wire.codec import FRAME_BYTES
+from broker.wire.schema import catalogue
+
+_FRAME = catalogue().latest("release").frame
+_RELEASE = _FRAME + varint.encode(1)  # kind: enum index 1
+_RECALL = _FRAME + varint.encode(2)
+_NULL, _SOME = varint.encode(0), varint.encode(1)
+
+
+def encode_release(
+    value: bytes, label_end: int, slots: Slots, mask: int, acknowledge: bytes, released_at: bytes
+) -> bytes:
+    """Return the release of the framed alert *value* that shows the compartments in *mask*.
+
+    Args:
+        value: The framed alert.
+        label_end: Where its label ends.
+        slots: Where its slots lie.
+        mask: The compartments to show; those without content make no difference.
+        acknowledge: The obligation, as `encode_acknowledge` gives it.
+        released_at: Epoch milliseconds as a varint: one value serves a whole batch.
+    """
+    label = value[FRAME_BYTES:label_end]
+    revision_end = _after_varint(label, 16)
+    return b"".join(
+        (
+            _RELEASE,
+            label[:revision_end],  # alert id and revision, as the label has them
+            released_at,
+            varint.encode(mask & slots.present),
+            acknowledge,
+            _SOME,
+            label,
+            _SOME,
+            keep_slots(value, slots, mask),
+            value[slots.end :],
+        )
+    )
+
+
+def encode_acknowledge(seconds: int | None) -> bytes:
+    """Return the obligation to acknowledge as its Avro field."""
+    return _NULL if seconds is None else _SOME + varint.encode(seconds)
+
+
+def encode_recall(alert_id: bytes, revision: int, released_at: bytes) -> bytes:
+    """Return a recall: no label, no content, no reason (docs/decisions/0003)."""
+    head = (_RECALL, alert_id, varint.encode(revision), released_at, varint.encode(0))
+    return b"".join((*head, _NULL, _NULL, _NULL, _NULL))
+
+
+def narrow_release(value: bytes, mask: int) -> bytes:
+    """Return the framed release *value* with every compartment outside *mask* dropped.
+
+    Never adds: what the release does not hold stays out. A recall comes back as it is.
+    """
+    position = FRAME_BYTES
+    kind, position = varint.decode(value, position)
+    if kind != 1:
+        return value
+    profile_at = _after_varint(value, _after_varint(value, position + 16))
+    profile, after_profile = varint.decode(value, profile_at)
+    slots_at = _slots_start(value, after_profile)
+    slots = Slots(value, slots_at)
+    return b"".join(
+        (
+            value[:profile_at],
+            varint.encode(profile & mask),
+            value[after_profile:slots_at],
+            keep_slots(value, slots, mask),
+            value[slots.end :],
+        )
+    )
+
+
+def _slots_start(value: bytes, position: int) -> int:
+    has_acknowledge, position = varint.decode(value, position)
+    if has_acknowledge:
+        position = _after_varint(value, position)
+    attributes = position + 1 + 16  # past the union index and the label's alert id
+    for _ in range(3):  # revision and two times
+        attributes = _after_varint(value, attributes)
+    return label_end_of(value, attributes) + 1
+
+
+def _after_varint(value: bytes, position: int) -> int:
+    while value[position] > 0x7F:
+        position += 1
+    return position + 1
