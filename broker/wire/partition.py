@@ -1,6 +1,10 @@
 """Which partition an alert belongs to: the same in `alerts`, every feed and the ledger."""
 
+from aiokafka import TopicPartition
 from aiokafka.partitioner import murmur2
+
+#: One partition of one topic.
+Target = TopicPartition
 
 
 def partition_of(key: bytes, partitions: int) -> int:

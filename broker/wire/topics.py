@@ -83,11 +83,6 @@ class Topics:
         """What could not be accepted."""
         return f"{self.prefix}quarantine"
 
-    @property
-    def bundles(self) -> str:
-        """Bundle digests that routers loaded; compacted."""
-        return f"{self.prefix}bundles"
-
     def accept_group(self) -> str:
         """Return the consumer group of accept."""
         return f"{self.prefix}lali.accept"
@@ -117,7 +112,6 @@ class Topics:
         single = [
             _deleted(self.audit, 1, ALERT_BYTES, 3650),
             _compacted(self.plans, 1),
-            _compacted(self.bundles, 1),
             _compacted(self.ledger, self.partitions),
         ]
         specs = [*intake, *keep, *out, *dead, *single]

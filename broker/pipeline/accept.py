@@ -1,0 +1,215 @@
+"""Accept: what is published becomes an alert, or waits in quarantine with a reason code.
+
+At-least-once with deterministic output: a repetition after a crash writes the same records
+again, and route recognises them by alert, revision and digest. The topic is the sender; no
+header decides anything. Whatever fails, the original is kept untouched and neighbours flow.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from broker.errors import Rejected
+from broker.model.alert import Alert
+from broker.model.codes import MessageType
+from broker.model.reason import Reason
+from broker.pipeline.route import INTAKE_HEADER, epoch_ms
+from broker.wire import codec
+from broker.wire.alert_codec import decode_alert
+from broker.wire.connection import Connection
+from broker.wire.consumer import ConsumerRecord, group_consumer
+from broker.wire.partition import partition_of
+from broker.wire.producer import idempotent_producer
+from broker.wire.topics import Topics
+
+log = structlog.get_logger()
+
+#: Headers in which other clients name a schema. They choose nothing; one that differs from
+#: the frame means that somebody else would read the record as something else.
+_SCHEMA_HEADERS = frozenset({"__value_schema_id", "value.schema.id", "schema.id"})
+_ALERTS_AT_ONCE = 500
+_BACKOFF_SECONDS = 1.0
+
+
+def accept(record: ConsumerRecord, originator: str, now: int) -> Alert:
+    """Return the alert in a record of *originator*'s intake topic.
+
+    Args:
+        record: What was published.
+        originator: The unit that the topic belongs to.
+        now: Epoch milliseconds.
+
+    Raises:
+        Rejected: With the first reason why it is not accepted.
+    """
+    _check_headers(record)
+    alert = decode_alert(record.value)
+    if record.key != str(alert.label.alert_id).encode():
+        raise Rejected(Reason.KEY_DIFFERS)
+    if alert.label.originator != originator:
+        raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
+    if alert.label.message_type is MessageType.UNKNOWN:
+        raise Rejected(Reason.CODE_UNKNOWN, "label.message_type")
+    # A cancel is taken however late: whoever holds the alert must learn of it.
+    cancels = alert.label.message_type is MessageType.CANCEL
+    if not cancels and alert.label.expires_at.timestamp() * 1000 <= now:
+        raise Rejected(Reason.EXPIRED_ON_ARRIVAL, "label.expires_at")
+    return alert
+
+
+class Accept:
+    """The role that accepts, for every intake topic of the community.
+
+    Attributes:
+        counts: How many were accepted and quarantined since the start.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        topics: Topics,
+        originators: Sequence[str],
+        clock: Callable[[], int] = epoch_ms,
+    ) -> None:
+        self._connection = connection
+        self._topics = topics
+        self._originators: Mapping[str, str] = {topics.intake(unit): unit for unit in originators}
+        self._clock = clock
+        self._stopping = asyncio.Event()
+        self.counts = {"accepted": 0, "quarantined": 0}
+
+    def stop(self) -> None:
+        """Ask `run` to end after the batch under way."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Accept until stopped; start anew after any fault."""
+        while not self._stopping.is_set():
+            try:
+                await self._run_once()
+            except Exception as fault:  # noqa: BLE001 - nothing is committed, so nothing is lost
+                log.error("accept.restarted", code=type(fault).__name__)  # noqa: TRY400
+                await asyncio.sleep(_BACKOFF_SECONDS)
+
+    async def _run_once(self) -> None:
+        consumer = group_consumer(self._connection, self._topics.accept_group())
+        producer = idempotent_producer(self._connection)
+        await producer.start()
+        try:
+            await consumer.start()
+            consumer.subscribe(sorted(self._originators))
+            while not self._stopping.is_set():
+                await self._accept_next(consumer, producer)
+        finally:
+            await consumer.stop()
+            await producer.stop()
+
+    async def _accept_next(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+        fetched = await consumer.getmany(timeout_ms=100, max_records=_ALERTS_AT_ONCE)
+        if not fetched:
+            return
+        sent = []
+        for records in fetched.values():
+            for record in records:
+                sent += await self._forward(producer, record)
+                await asyncio.sleep(0)  # heartbeats share this loop
+        await asyncio.gather(*sent)
+        await consumer.commit({tp: records[-1].offset + 1 for tp, records in fetched.items()})
+
+    async def _forward(
+        self, producer: AIOKafkaProducer, record: ConsumerRecord
+    ) -> list[asyncio.Future[Any]]:
+        try:
+            alert = accept(record, self._originators[record.topic], self._clock())
+        except Rejected as rejected:
+            return await self._quarantine(producer, record, rejected)
+        except Exception as fault:  # noqa: BLE001 - one bad input must not hold up the others
+            log.error("alert.failed", code=type(fault).__name__)  # noqa: TRY400
+            return await self._quarantine(producer, record, Rejected(Reason.UNEXPECTED))
+        self.counts["accepted"] += 1
+        position = f"{record.partition}:{record.offset}".encode()
+        key = str(alert.label.alert_id).encode()
+        future = await producer.send(
+            self._topics.alerts,
+            value=record.value,
+            key=key,
+            partition=partition_of(key, self._topics.partitions),
+            headers=[(INTAKE_HEADER, position)],
+        )
+        return [future]
+
+    async def _quarantine(
+        self, producer: AIOKafkaProducer, record: ConsumerRecord, rejected: Rejected
+    ) -> list[asyncio.Future[Any]]:
+        self.counts["quarantined"] += 1
+        log.warning("alert.quarantined", reason=rejected.reason.value, path=rejected.path)
+        alert_id = _alert_id_of(record.key)
+        at = self._clock()
+        kept = {
+            "reason": rejected.reason.value,
+            "path": rejected.path,
+            "stage": "ACCEPT",
+            "at": at,
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "alert_id": alert_id,
+            "originator": self._originators[record.topic],
+            "key": record.key,
+            "value": record.value,
+        }
+        entry = self._entry(record, rejected, alert_id, at)
+        key = str(UUID(bytes=alert_id)).encode() if alert_id else None
+        partition = record.partition % self._topics.partitions
+        quarantine = self._topics.quarantine
+        return [
+            await producer.send(
+                quarantine, codec.encode("quarantine", kept), key=key, partition=partition
+            ),
+            await producer.send(self._topics.audit, codec.encode("audit-entry", entry), key=key),
+        ]
+
+    def _entry(
+        self, record: ConsumerRecord, rejected: Rejected, alert_id: bytes | None, at: int
+    ) -> codec.Record:
+        identity = f"QUARANTINED\n{record.topic}\n{record.partition}\n{record.offset}"
+        return {
+            "entry_id": hashlib.sha256(identity.encode()).digest()[:16],
+            "kind": "QUARANTINED",
+            "stage": "ACCEPT",
+            "at": at,
+            "alert_id": alert_id,
+            "source_topic": record.topic,
+            "source_partition": record.partition,
+            "source_offset": record.offset,
+            "recalled": [],
+            "originator": self._originators[record.topic],
+            "reason": rejected.reason.value,
+            "path": rejected.path,
+        }
+
+
+def _check_headers(record: ConsumerRecord) -> None:
+    value = record.value or b""
+    for name, content in record.headers:
+        if name in _SCHEMA_HEADERS and content not in _as_header(value[1 : codec.FRAME_BYTES]):
+            raise Rejected(Reason.SCHEMA_HEADER_DIFFERS)
+
+
+def _as_header(schema_id: bytes) -> tuple[bytes, ...]:
+    # As text, as four bytes, and as the whole frame: the forms that clients write.
+    number = int.from_bytes(schema_id, "big")
+    return (str(number).encode(), schema_id, b"\x00" + schema_id)
+
+
+def _alert_id_of(key: bytes | None) -> bytes | None:
+    """Return the alert id in a record's key where it has one; a key may be anything."""
+    try:
+        return UUID((key or b"").decode("ascii")).bytes
+    except (ValueError, UnicodeDecodeError):
+        return None

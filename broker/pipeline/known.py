@@ -1,0 +1,163 @@
+"""Labels that route has decided before, with everything that follows from one label.
+
+A region's labels repeat; their plans, the feeds that receive, and the constant parts of
+their ledger and audit records do too. All of it is kept under the label's own bytes.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.model.decision import Plan, Verdict
+from broker.model.reason import Reason
+from broker.pipeline.ledger import Holder
+from broker.policy.facts import Facts
+from broker.wire import record_bytes
+from broker.wire.alert_bytes import AttributesIndex, View, read_attributes
+from broker.wire.partition import Target
+from broker.wire.plan_codec import encode_plan
+from broker.wire.release_bytes import encode_acknowledge
+from broker.wire.topics import DAY_MS, Topics
+
+_RETENTION_DAYS = {"DAYS_30": 30, "DAYS_90": 90, "YEAR_1": 365, "YEARS_5": 1826}
+
+#: An unknown class is kept as long as the shortest one.
+_SHORTEST_DAYS = 30
+
+PlanOf = Callable[[View, Facts], Plan]
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """The feeds that receive one disclosure profile.
+
+    Attributes:
+        mask: The compartments they may see.
+        acknowledge: Their obligation, encoded.
+        feeds: Their ids.
+        targets: Their topics, in this partition.
+    """
+
+    mask: int
+    acknowledge: bytes
+    feeds: tuple[str, ...]
+    targets: tuple[Target, ...]
+
+
+@dataclass(slots=True)
+class Decided:
+    """What follows from one label under one set of facts."""
+
+    plan: Plan
+    plan_record: bytes
+    audiences: tuple[Audience, ...]
+    audit_tail: bytes
+    failed: bool
+    ledger_tails: dict[tuple[int, int], tuple[bytes, tuple[Holder, ...]]] = field(
+        default_factory=dict
+    )
+
+
+@dataclass(slots=True)
+class Known:
+    """One run of label attributes and distribution, decoded.
+
+    Attributes:
+        view: What policy reads.
+        label_length: Bytes from the start of the run to the end of the label.
+        length: Bytes of the whole run.
+        embargo_until: Epoch ms, or 0.
+        retention_ms: How long the ledger keeps the alert.
+        decided: What was decided, by facts.
+    """
+
+    view: View
+    originator: str
+    message_type: str
+    label_length: int
+    length: int
+    embargo_until: int
+    retention_ms: int
+    decided: dict[Facts, Decided] = field(default_factory=dict)
+
+
+class KnownLabels:
+    """The labels known to one partition's router, under one bundle."""
+
+    def __init__(self, plan_of: PlanOf, topics: Topics, partition: int) -> None:
+        self._plan_of = plan_of
+        self._topics = topics
+        self._partition = partition
+        self._index: AttributesIndex[Known] = AttributesIndex()
+
+    def find(self, value: bytes, start: int) -> Known:
+        """Return the label whose attributes begin at *start* of the framed alert."""
+        known = self._index.find(value, start)
+        if known is None:
+            known = _learn(value, start)
+            self._index.add(value[start : start + known.length], known)
+        return known
+
+    def decided(self, known: Known, facts: Facts) -> Decided:
+        """Return what the bundle decides for *known* under *facts*."""
+        decided = known.decided.get(facts)
+        if decided is None:
+            decided = self._decide(known, facts)
+            if not decided.failed:  # an error is asked again, never remembered
+                known.decided[facts] = decided
+        return decided
+
+    def ledger_tail(
+        self, known: Known, decided: Decided, present: int, revision: int
+    ) -> tuple[bytes, tuple[Holder, ...]]:
+        """Return the constant end of a first revision's ledger entry, and its holders."""
+        key = (present, revision)
+        made = decided.ledger_tails.get(key)
+        if made is None:
+            holders = tuple(
+                Holder(feed, revision, audience.mask & present, recalled=False)
+                for audience in decided.audiences
+                for feed in audience.feeds
+            )
+            rows: list[dict[str, Any]] = [holder._asdict() for holder in holders]
+            tail = record_bytes.ledger_tail(known.originator, decided.plan.digest, rows)
+            made = decided.ledger_tails[key] = (tail, holders)
+        return made
+
+    def _decide(self, known: Known, facts: Facts) -> Decided:
+        plan = self._plan_of(known.view, facts)
+        tail = record_bytes.audit_tail(
+            known.originator, known.message_type, plan.bundle_digest, plan.digest
+        )
+        failed = any(group.outcome.reason is Reason.POLICY_ERROR for group in plan.groups)
+        return Decided(plan, encode_plan(plan), self._audiences(plan), tail, failed)
+
+    def _audiences(self, plan: Plan) -> tuple[Audience, ...]:
+        audiences = []
+        for group in plan.groups:
+            if group.outcome.verdict is Verdict.RELEASE:
+                feeds = tuple(recipient.feed for recipient in group.recipients)
+                acknowledge = encode_acknowledge(group.outcome.acknowledge_within_seconds)
+                targets = tuple(self.feed_target(feed) for feed in feeds)
+                audiences.append(Audience(group.outcome.compartments, acknowledge, feeds, targets))
+        return tuple(audiences)
+
+    def feed_target(self, feed: str) -> Target:
+        """Return where releases to *feed* go."""
+        return Target(self._topics.feed(feed), self._partition)
+
+
+def _learn(value: bytes, start: int) -> Known:
+    view, label_end, end = read_attributes(value, start)
+    embargo = view["embargo_until"]
+    days = _RETENTION_DAYS.get(view["retention_class"], _SHORTEST_DAYS)
+    return Known(
+        view=view,
+        originator=sys.intern(view["originator"]),
+        message_type=sys.intern(view["message_type"]),
+        label_length=label_end - start,
+        length=end - start,
+        embargo_until=int(embargo.timestamp() * 1000) if embargo else 0,
+        retention_ms=days * DAY_MS,
+    )

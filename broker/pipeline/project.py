@@ -1,0 +1,77 @@
+"""Make releases and recalls: the only code that does.
+
+A `Release` is the only thing that a feed or a connector takes. What the decision does not
+name is dropped here; its commitment stays, so the originator's signature still verifies and
+an empty slot looks like a withheld one.
+"""
+
+from uuid import UUID
+
+from broker.model.release import Release, ReleaseKind
+from broker.wire import varint
+from broker.wire.alert_bytes import Slots
+from broker.wire.codec import decode_trusted
+from broker.wire.release_bytes import encode_recall, encode_release, narrow_release
+
+
+class Projector:
+    """Projects one accepted alert, once per disclosure profile.
+
+    Attributes:
+        present: Mask of the compartments that hold content.
+    """
+
+    __slots__ = ("_label_end", "_released_at", "_revision", "_slots", "_value", "present")
+
+    def __init__(
+        self, value: bytes, revision: int, label_end: int, slots_start: int, released_at: bytes
+    ) -> None:
+        self._value = value
+        self._revision = revision
+        self._label_end = label_end
+        self._released_at = released_at
+        self._slots = Slots(value, slots_start)
+        self.present = self._slots.present
+
+    def project(self, mask: int, acknowledge: bytes) -> Release:
+        """Return what a recipient that may see *mask* receives."""
+        value = encode_release(
+            self._value, self._label_end, self._slots, mask, acknowledge, self._released_at
+        )
+        alert_id = UUID(bytes=self._value[5:21])
+        return Release(ReleaseKind.RELEASE, alert_id, self._revision, mask & self.present, value)
+
+
+def recall(alert_id: bytes, revision: int, released_at: bytes) -> Release:
+    """Return the recall that *revision* of an alert sends to whoever holds an earlier one."""
+    value = encode_recall(alert_id, revision, released_at)
+    return Release(ReleaseKind.RECALL, UUID(bytes=alert_id), revision, 0, value)
+
+
+def read_release(value: bytes) -> Release:
+    """Return the release in a record of a feed, as route wrote it.
+
+    Raises:
+        Rejected: It is none.
+    """
+    record = decode_trusted(value, "release")
+    return Release(
+        ReleaseKind(record["kind"]),
+        UUID(bytes=record["alert_id"]),
+        record["revision"],
+        record["profile"],
+        value,
+    )
+
+
+def narrow(release: Release, mask: int) -> Release:
+    """Return *release* with every compartment outside *mask* dropped; it never adds."""
+    if release.profile & ~mask == 0:
+        return release
+    value = narrow_release(release.value, mask)
+    return Release(release.kind, release.alert_id, release.revision, release.profile & mask, value)
+
+
+def encode_moment(epoch_ms: int) -> bytes:
+    """Return a moment as a release carries it; one value serves a whole batch."""
+    return varint.encode(epoch_ms)

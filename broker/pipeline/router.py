@@ -1,0 +1,228 @@
+"""The role that routes: one transactional producer and one ledger for each input partition.
+
+Assignment: the gate is closed; the producer starts, which fences every earlier one of its
+id; the ledger is restored to the last stable offset; the position is set to the committed
+offset; the gate opens. Whatever goes wrong after that, the producer is thrown away and the
+role joins its group anew, so a router that was superseded cannot fence its successor.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+
+from broker.model.reason import Reason
+from broker.pipeline.known import PlanOf
+from broker.pipeline.route import PartitionRouter, epoch_ms
+from broker.wire.connection import Connection
+from broker.wire.consumer import ConsumerRecord, Gate, group_consumer
+from broker.wire.partition import Target
+from broker.wire.producer import Outbox, TransactionalProducer, TransactionFailed
+from broker.wire.tail import read_to_end
+from broker.wire.topics import Topics
+
+log = structlog.get_logger()
+
+#: Alerts in one transaction, at most.
+TRANSACTION_ALERTS = 500
+_UNEXPECTED = "UNEXPECTED"
+_FIRST_BACKOFF_SECONDS = 0.5
+_LONGEST_BACKOFF_SECONDS = 30.0
+
+
+class _Lane:
+    """One partition under way: its producer, its router, and its input."""
+
+    def __init__(self, producer: TransactionalProducer, router: PartitionRouter) -> None:
+        self.producer = producer
+        self.router = router
+
+
+class Router:
+    """Routes alerts until stopped.
+
+    Attributes:
+        routed: Alerts whose transaction is committed, since the start.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        topics: Topics,
+        plan_of: PlanOf,
+        clock: Callable[[], int] = epoch_ms,
+    ) -> None:
+        self._connection = connection
+        self._topics = topics
+        self._plan_of = plan_of
+        self._clock = clock
+        self._lanes: dict[Target, _Lane] = {}
+        self._stopping = asyncio.Event()
+        self.routed = 0
+
+    def stop(self) -> None:
+        """Ask `run` to end after the transaction under way."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Route until stopped; join anew after any fault, waiting longer each time."""
+        backoff = _FIRST_BACKOFF_SECONDS
+        while not self._stopping.is_set():
+            before = self.routed
+            try:
+                await self._run_once()
+            except TransactionFailed as fault:
+                log.warning("route.restarted", code=str(fault))
+            except OSError as fault:
+                log.warning("route.restarted", code=type(fault).__name__)
+            except Exception as fault:  # noqa: BLE001 - a partition must never stay half open
+                # Not log.exception: a traceback may hold values.
+                log.error("route.restarted", code=type(fault).__name__)  # noqa: TRY400
+            if self.routed > before:
+                backoff = _FIRST_BACKOFF_SECONDS
+            if not self._stopping.is_set():
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many alerts were decided, duplicates, refused, by open partitions."""
+        total: dict[str, int] = {}
+        for lane in self._lanes.values():
+            for name, count in lane.router.counts.items():
+                total[name] = total.get(name, 0) + count
+        return total
+
+    async def _run_once(self) -> None:
+        consumer = group_consumer(self._connection, self._topics.route_group())
+        gate = Gate(consumer, self._close_lanes)
+        await consumer.start()
+        try:
+            consumer.subscribe([self._topics.alerts], listener=gate)
+            while not self._stopping.is_set():
+                for partition in gate.waiting():
+                    await self._open_lane(consumer, gate, partition)
+                await self._route_next(consumer, gate)
+        finally:
+            await self._close_lanes(set(self._lanes))
+            await consumer.stop()
+
+    async def _open_lane(self, consumer: AIOKafkaConsumer, gate: Gate, partition: Target) -> None:
+        async with gate.turning:
+            if partition not in gate.waiting():
+                return  # revoked meanwhile
+            number = partition.partition
+            producer = TransactionalProducer(
+                self._connection, self._topics.route_transaction(number)
+            )
+            await producer.start()
+            router = PartitionRouter(self._topics, number, self._plan_of)
+            self._lanes[partition] = _Lane(producer, router)
+            ledger = [self._topics.ledger]
+            async for record in read_to_end(self._connection, ledger, partition=number):
+                router.ledger.restore(record.key, record.value)
+            committed = await consumer.committed(partition)
+            if committed is None:
+                await consumer.seek_to_beginning(partition)
+            else:
+                consumer.seek(partition, committed)
+            gate.open(partition)
+            log.info("partition.opened", partition=number, ledger=len(router.ledger))
+
+    async def _close_lanes(self, partitions: set[Target]) -> None:
+        for partition in partitions:
+            lane = self._lanes.pop(partition, None)
+            if lane is not None:
+                await lane.producer.discard()
+
+    async def _route_next(self, consumer: AIOKafkaConsumer, gate: Gate) -> None:
+        fetched = await consumer.getmany(timeout_ms=100, max_records=2 * TRANSACTION_ALERTS)
+        async with gate.turning:
+            rounds = [
+                self._route_records(partition, records)
+                for partition, records in fetched.items()
+                if gate.is_open(partition)
+            ]
+            outcomes = await asyncio.gather(*rounds, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _route_records(self, partition: Target, records: Sequence[ConsumerRecord]) -> None:
+        lane = self._lanes[partition]
+        for start in range(0, len(records), TRANSACTION_ALERTS):
+            await self._transact(lane, partition, records[start : start + TRANSACTION_ALERTS])
+        if lane.producer.worn:
+            raise TransactionFailed("PRODUCER_WORN", for_good=False)
+
+    async def _transact(
+        self, lane: _Lane, partition: Target, records: Sequence[ConsumerRecord]
+    ) -> None:
+        try:
+            await self._write(lane, partition, records, lane.router.take)
+        except TransactionFailed as fault:
+            if not fault.for_good:
+                raise
+            await self._transact_singly(lane, partition, records)
+
+    async def _transact_singly(
+        self, lane: _Lane, partition: Target, records: Sequence[ConsumerRecord]
+    ) -> None:
+        """Find the alert that cannot be written; quarantine it and let its neighbours flow."""
+        for record in records:
+            await self._renew(lane, partition)
+            try:
+                await self._write(lane, partition, [record], lane.router.take)
+            except TransactionFailed as fault:
+                if not fault.for_good:
+                    raise
+                await self._renew(lane, partition)
+                await self._write(lane, partition, [record], _refusal(lane.router, fault))
+
+    async def _renew(self, lane: _Lane, partition: Target) -> None:
+        await lane.producer.discard()
+        transactional_id = self._topics.route_transaction(partition.partition)
+        lane.producer = TransactionalProducer(self._connection, transactional_id)
+        await lane.producer.start()
+
+    async def _write(
+        self,
+        lane: _Lane,
+        partition: Target,
+        records: Sequence[ConsumerRecord],
+        take: "_Take",
+    ) -> None:
+        router, outbox = lane.router, lane.producer.outbox()
+        router.begin(self._clock())
+        try:
+            _take_all(records, outbox, take)
+            router.close_books(outbox)
+            group = self._topics.route_group()
+            await lane.producer.commit(outbox, partition, records[-1].offset + 1, group)
+        except BaseException:
+            router.rollback()
+            raise
+        router.commit()
+        self.routed += len(records)
+
+
+_Take = Callable[[ConsumerRecord, Outbox], None]
+
+
+def _take_all(records: Sequence[ConsumerRecord], outbox: Outbox, take: _Take) -> None:
+    try:
+        for record in records:
+            take(record, outbox)
+    except Exception as fault:
+        # A record that cannot even be taken is for good, like one too large to write.
+        raise TransactionFailed(f"{_UNEXPECTED}: {type(fault).__name__}", for_good=True) from None
+
+
+def _refusal(router: PartitionRouter, fault: TransactionFailed) -> _Take:
+    unexpected = str(fault).startswith(_UNEXPECTED)
+    reason = Reason.UNEXPECTED if unexpected else Reason.RELEASE_TOO_LARGE
+
+    def refuse(record: ConsumerRecord, outbox: Outbox) -> None:
+        router.refuse(record, outbox, reason)
+
+    return refuse

@@ -1,0 +1,78 @@
+"""Consumers: what a stage reads with, and the explicit gate between assignment and reading.
+
+aiokafka hands out records before `on_partitions_assigned` has finished, and only logs what
+that callback raises. So the callbacks here just note what changed, and the stage's own loop
+opens each partition before it takes a record of it; until then its records are passed over
+and read again from the committed offset.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+
+from broker.wire.connection import Connection
+
+__all__ = ["ConsumerRecord", "Gate", "group_consumer"]
+
+
+def group_consumer(connection: Connection, group: str) -> AIOKafkaConsumer:
+    """Return a consumer of *group*, not yet started or subscribed."""
+    return AIOKafkaConsumer(
+        **connection.options(),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=4 << 20,
+        fetch_max_wait_ms=50,
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=2_000,
+        metadata_max_age_ms=30_000,
+    )
+
+
+class Gate(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Which partitions are assigned, and which of them the stage has opened.
+
+    Args:
+        on_revoked: Awaited before the group is rejoined; must finish or give up what runs.
+    """
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        on_revoked: Callable[[set[TopicPartition]], Awaitable[None]],
+    ) -> None:
+        self._consumer = consumer
+        self._on_revoked = on_revoked
+        self._closed: set[TopicPartition] = set()
+        self._open: set[TopicPartition] = set()
+        self.turning = asyncio.Lock()
+
+    def waiting(self) -> set[TopicPartition]:
+        """Return the partitions assigned and not yet opened."""
+        return set(self._closed)
+
+    def is_open(self, partition: TopicPartition) -> bool:
+        """Whether records of *partition* may be taken."""
+        return partition in self._open
+
+    def open(self, partition: TopicPartition) -> None:
+        """Let records of *partition* through, from its present position."""
+        if partition in self._closed:
+            self._closed.discard(partition)
+            self._open.add(partition)
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Close the gate, then wait until what runs has ended."""
+        gone = set(revoked)
+        self._open -= gone
+        self._closed -= gone
+        async with self.turning:
+            await self._on_revoked(gone)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Note what was assigned; nothing is taken of it until the stage opens it."""
+        self._closed = set(assigned)
+        self._open = set()

@@ -1,0 +1,166 @@
+"""Producers: a plain idempotent one, and a transactional one that keeps the seven rules.
+
+aiokafka 0.14 commits a transaction although a batch in it failed for good, speaks no
+KIP-447, and leaves a producer unusable after most faults (notes in docs/operating.md). So:
+one transactional producer per input partition; every send awaited and checked before the
+commit; any failure throws the producer away; producers are renewed long before 2^31 records.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    RecordTooLargeError,
+)
+
+from broker.wire.connection import Connection
+from broker.wire.topics import ALERT_BYTES
+
+#: Room for one transaction's share of a partition. A record larger than this goes alone.
+BATCH_BYTES = 512 << 10
+#: The broker aborts a transaction left open this long; readers wait for no longer.
+TRANSACTION_TIMEOUT_MS = 15_000
+#: Sequence numbers wrap at 2^31 and aiokafka wraps them wrongly.
+RENEW_AFTER_RECORDS = 1 << 29
+
+
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
+
+
+class TransactionFailed(Exception):
+    """Nothing of the transaction will be read; the producer is gone.
+
+    Attributes:
+        for_good: Trying the same records again cannot help: one is too large.
+    """
+
+    def __init__(self, code: str, *, for_good: bool) -> None:
+        super().__init__(code)
+        self.for_good = for_good
+
+
+class Outbox:
+    """The records of one transaction, built before it begins."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._full: list[tuple[TopicPartition, Any]] = []
+        self._open: dict[TopicPartition, Any] = {}
+        self.records = 0
+
+    def add(self, target: TopicPartition, key: bytes, value: bytes | None) -> None:
+        """Add one record; a null *value* is a tombstone."""
+        batch = self._open.get(target) or self._renew(target)
+        if batch.append(timestamp=None, key=key, value=value) is None:
+            # An empty batch takes any record; the broker then says if it is too large.
+            self._renew(target).append(timestamp=None, key=key, value=value)
+        self.records += 1
+
+    def batches(self) -> Iterable[tuple[TopicPartition, Any]]:
+        """Yield what was built, each partition's batches in order."""
+        yield from self._full
+        yield from self._open.items()
+
+    def _renew(self, target: TopicPartition) -> Any:
+        filled = self._open.get(target)
+        if filled is not None:
+            self._full.append((target, filled))
+        batch = self._open[target] = self._producer.create_batch()
+        return batch
+
+
+class TransactionalProducer:
+    """One transactional producer: start it once, commit many times, then throw it away."""
+
+    def __init__(self, connection: Connection, transactional_id: str) -> None:
+        self._producer = AIOKafkaProducer(
+            **connection.options(),
+            transactional_id=transactional_id,
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=8 * ALERT_BYTES,
+            compression_type="zstd",
+            linger_ms=0,
+        )
+        self._timeout = TRANSACTION_TIMEOUT_MS / 1000
+        self._sent = 0
+
+    async def start(self) -> None:
+        """Connect and fence every earlier producer of the same id.
+
+        Raises:
+            KafkaError: The cluster did not answer.
+        """
+        async with asyncio.timeout(2 * self._timeout):
+            await self._producer.start()
+
+    @property
+    def worn(self) -> bool:
+        """Whether it should be replaced by a new one before its sequence numbers wrap."""
+        return self._sent > RENEW_AFTER_RECORDS
+
+    def outbox(self) -> Outbox:
+        """Return an empty outbox for one transaction."""
+        return Outbox(self._producer)
+
+    async def commit(
+        self, outbox: Outbox, source: TopicPartition, next_offset: int, group: str
+    ) -> None:
+        """Write everything in *outbox* and the offset, or nothing.
+
+        Raises:
+            TransactionFailed: It did not come to pass. Throw this producer away.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._commit(outbox, source, next_offset, group)
+        except _TOO_LARGE as error:
+            raise TransactionFailed(type(error).__name__, for_good=True) from None
+        except (KafkaError, TimeoutError, OSError, AssertionError) as error:
+            raise TransactionFailed(type(error).__name__, for_good=False) from None
+        self._sent += outbox.records
+
+    async def _commit(
+        self, outbox: Outbox, source: TopicPartition, next_offset: int, group: str
+    ) -> None:
+        await self._producer.begin_transaction()
+        sent = []
+        for target, batch in outbox.batches():
+            batch.close()
+            future = await self._producer.send_batch(
+                batch, target.topic, partition=target.partition
+            )
+            sent.append(future)
+        # aiokafka would commit over a failed batch: look at every result first.
+        for outcome in await asyncio.gather(*sent, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        await self._producer.send_offsets_to_transaction({source: next_offset}, group)
+        await self._producer.commit_transaction()
+
+    async def discard(self) -> None:
+        """Let go of it, whatever state it is in; the broker aborts what it left open."""
+        try:
+            async with asyncio.timeout(5):
+                await self._producer.stop()
+        except (KafkaError, TimeoutError, OSError, AssertionError):
+            # A producer that failed may fail to stop; the next one of its id fences it.
+            return
+
+
+def idempotent_producer(connection: Connection) -> AIOKafkaProducer:
+    """Return a producer for stages without transactions: acks=all, no duplicates by retry."""
+    return AIOKafkaProducer(
+        **connection.options(),
+        enable_idempotence=True,
+        acks="all",
+        max_batch_size=BATCH_BYTES,
+        max_request_size=8 * ALERT_BYTES,
+        compression_type="zstd",
+        linger_ms=5,
+    )

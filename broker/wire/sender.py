@@ -1,0 +1,84 @@
+"""Send single records and know where they came to lie: for publishers outside the pipeline."""
+
+import asyncio
+from dataclasses import dataclass
+
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+
+from broker.errors import KafkaUnavailable, Rejected
+from broker.model.reason import Reason
+from broker.wire.connection import Connection
+from broker.wire.producer import idempotent_producer
+
+_TOO_LARGE = (MessageSizeTooLargeError, RecordTooLargeError)
+_NOT_OURS = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where a record lies."""
+
+    partition: int
+    offset: int
+
+
+class Sender:
+    """An idempotent producer with ``acks=all``: a retry within it never makes a second record."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._producer = idempotent_producer(connection)
+        self._patience = 2 * connection.request_timeout_ms / 1000
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            KafkaUnavailable: No broker answers.
+        """
+        try:
+            await self._producer.start()
+        except KafkaError as error:
+            await self._producer.stop()
+            raise KafkaUnavailable(type(error).__name__) from None
+
+    async def require(self, topic: str) -> None:
+        """Make sure that *topic* exists and may be seen.
+
+        Raises:
+            Rejected: ORIGINATOR_UNKNOWN; topics are created with their units only.
+            KafkaUnavailable: The cluster did not answer.
+        """
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._producer.partitions_for(topic)
+        except _NOT_OURS:
+            raise Rejected(Reason.ORIGINATOR_UNKNOWN, "label.originator") from None
+        except (KafkaError, TimeoutError) as error:
+            raise KafkaUnavailable(type(error).__name__) from None
+
+    async def send(self, topic: str, key: bytes | None, value: bytes | None) -> Sent:
+        """Send one record and return once every in-sync replica has it.
+
+        Raises:
+            Rejected: OVERSIZED.
+            KafkaUnavailable: No answer in time. The record may have been written: send the
+                same bytes again, and the pipeline recognises the second as a duplicate.
+        """
+        try:
+            async with asyncio.timeout(self._patience):
+                done = await self._producer.send_and_wait(topic, value=value, key=key)
+        except _TOO_LARGE:
+            raise Rejected(Reason.OVERSIZED) from None
+        except (KafkaError, TimeoutError) as error:
+            raise KafkaUnavailable(type(error).__name__) from None
+        return Sent(done.partition, done.offset)
+
+    async def stop(self) -> None:
+        """Send what is waiting and disconnect."""
+        await self._producer.stop()
