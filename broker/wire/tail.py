@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Iterable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from broker.errors import KafkaUnavailable
+from broker.wire.admin import admin
 from broker.wire.connection import Connection
 
 _RECORDS_A_POLL = 2000
@@ -32,31 +34,39 @@ async def read_to_end(
 
     Args:
         connection: The cluster.
-        topics: Topics that exist; others are passed over.
-        partition: Only this partition of each.
+        topics: Topics; those that do not exist are passed over.
+        partition: Only this partition of each; then each must exist.
         committed: Leave out records of transactions that were aborted or are still open.
+
+    Raises:
+        KafkaUnavailable: The cluster does not answer, or a topic that must exist does not.
     """
+    topics = list(topics)
+    found = await partitions_of(connection, topics)
+    wanted = [each for each in found if partition in (None, each.partition)]
+    if partition is not None and len(wanted) != len(list(topics)):
+        # A ledger restored from nothing would release everything anew.
+        raise KafkaUnavailable("a topic that must exist was not found")
     reader = open_reader(connection, committed=committed)
     await reader.start()
     try:
-        partitions = await partitions_of(reader, topics, partition)
-        async for record in drain(reader, partitions):
+        async for record in drain(reader, wanted):
             yield record
     finally:
         await reader.stop()
 
 
-async def partitions_of(
-    reader: AIOKafkaConsumer, topics: Iterable[str], partition: int | None
-) -> list[TopicPartition]:
-    """Return the partitions of *topics* that exist."""
-    known = await reader.topics()
-    wanted = [topic for topic in topics if topic in known]
-    found = []
-    for topic in wanted:
-        numbers = reader.partitions_for_topic(topic) or set()
-        found += [TopicPartition(topic, n) for n in numbers if partition in (None, n)]
-    return sorted(found)
+async def partitions_of(connection: Connection, topics: Iterable[str]) -> list[TopicPartition]:
+    """Return the partitions of those of *topics* that exist."""
+    async with admin(connection) as client:
+        present = set(await client.list_topics())
+        wanted = [topic for topic in topics if topic in present]
+        described = await client.describe_topics(wanted) if wanted else []
+    return sorted(
+        TopicPartition(topic["topic"], part["partition"])
+        for topic in described
+        for part in topic["partitions"]
+    )
 
 
 async def drain(
