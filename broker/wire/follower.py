@@ -61,6 +61,11 @@ class Follower:
             for records in fetched.values():
                 yield records
 
+    @staticmethod
+    def partition_of(record: ConsumerRecord) -> TopicPartition:
+        """Return where *record* lies."""
+        return TopicPartition(record.topic, record.partition)
+
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         """Remember that everything before *offsets* has been taken.
 

@@ -1,0 +1,159 @@
+"""Publish alerts of one unit."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from broker.client.salts import KEY_BYTES, derived_salts
+from broker.errors import KafkaUnavailable, Rejected
+from broker.model.alert import Alert
+from broker.model.reason import Reason
+from broker.wire import strict
+from broker.wire.alert_codec import encode_alert
+from broker.wire.connection import Connection
+from broker.wire.sender import Sender
+from broker.wire.topics import Topics
+
+#: How many alerts of a batch are under way at once.
+CONCURRENCY = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Proof that Kafka has an alert on every in-sync replica; policy has not decided yet."""
+
+    alert_id: UUID
+    revision: int
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of one alert of a batch.
+
+    Attributes:
+        published: Where it lies; None if it was not published.
+        error: Why it was not: `Rejected` for good, `KafkaUnavailable` for now.
+    """
+
+    alert: Alert
+    published: Published | None = None
+    error: Rejected | KafkaUnavailable | None = None
+
+
+class Publisher:
+    """Publishes alerts of one unit; an async context manager.
+
+    Args:
+        connection: The cluster.
+        originator: Id of the unit. Its alerts go to its own topic, which is the
+            authenticated sender: only this unit may write there.
+        topics: Names of topics, where they have a prefix.
+        salt_key: 32 secret bytes. With the same key, an alert that is published twice is
+            recognised as a duplicate, also across processes. Random if not given.
+
+    Example:
+        async with Publisher(Connection("127.0.0.1:9092"), "fiji-immigration") as publisher:
+            published = await publisher.publish(alert)
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        originator: str,
+        *,
+        topics: Topics | None = None,
+        salt_key: bytes | None = None,
+    ) -> None:
+        self.originator = originator
+        self._topic = (topics or Topics()).intake(originator)
+        self._sender = Sender(connection)
+        self._salt_key = salt_key or os.urandom(KEY_BYTES)
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises:
+            KafkaUnavailable: No broker answers.
+            Rejected: ORIGINATOR_UNKNOWN: there is no topic for this unit.
+        """
+        await self._sender.start()
+        try:
+            await self._sender.require(self._topic)
+        except BaseException:
+            await self._sender.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        """Send what is waiting and disconnect."""
+        await self._sender.stop()
+
+    async def publish(self, alert: Alert) -> Published:
+        """Send *alert*, and return once every in-sync replica has it.
+
+        After `KafkaUnavailable` the alert may or may not have been written. Publish it again
+        with this publisher or one with the same key: the pipeline takes it once.
+
+        Raises:
+            Rejected: ORIGINATOR_DIFFERS or OVERSIZED, before anything is sent.
+            KafkaUnavailable: Kafka did not answer in time.
+        """
+        label = alert.label
+        value = self._encoded(alert)
+        sent = await self._sender.send(self._topic, str(label.alert_id).encode(), value)
+        return Published(label.alert_id, label.revision, sent.partition, sent.offset)
+
+    async def publish_all(self, alerts: Iterable[Alert]) -> AsyncIterator[Attempt]:
+        """Publish *alerts* and yield what became of each, in their order.
+
+        One that is refused stops none of the others. Revisions of one alert keep their order.
+        """
+        under_way: deque[tuple[UUID, asyncio.Task[Attempt]]] = deque()
+        latest: dict[UUID, asyncio.Task[Attempt]] = {}
+        for alert in alerts:
+            alert_id = alert.label.alert_id
+            task = asyncio.create_task(self._attempt(alert, latest.get(alert_id)))
+            latest[alert_id] = task
+            under_way.append((alert_id, task))
+            if len(under_way) >= CONCURRENCY:
+                yield await _next(under_way, latest)
+        while under_way:
+            yield await _next(under_way, latest)
+
+    async def _attempt(self, alert: Alert, earlier: asyncio.Task[Attempt] | None) -> Attempt:
+        if earlier is not None:
+            await earlier
+        try:
+            return Attempt(alert, published=await self.publish(alert))
+        except (Rejected, KafkaUnavailable) as error:
+            return Attempt(alert, error=error)
+
+    def _encoded(self, alert: Alert) -> bytes:
+        if alert.label.originator != self.originator:
+            raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
+        value = encode_alert(alert, salts=derived_salts(self._salt_key, alert))
+        if len(value) > strict.LIMITS.max_bytes:
+            raise Rejected(Reason.OVERSIZED)
+        return value
+
+
+async def _next(
+    under_way: deque[tuple[UUID, asyncio.Task[Attempt]]], latest: dict[UUID, asyncio.Task[Attempt]]
+) -> Attempt:
+    alert_id, task = under_way.popleft()
+    attempt = await task
+    if latest.get(alert_id) is task:
+        del latest[alert_id]
+    return attempt

@@ -1,0 +1,48 @@
+"""Salts that repeat for the same alert, and that nobody without the key can guess.
+
+Two encodings of one revision must be equal byte for byte, or the second is an integrity
+incident. With random salts they would differ. So a publisher derives them from a key of its
+own: publishing the same alert again, after a lost answer or by mistake, is a duplicate.
+"""
+
+import hmac
+import os
+from itertools import count
+from pathlib import Path
+
+from broker.errors import SettingsInvalid
+from broker.model.alert import Alert
+from broker.wire.alert_codec import Salts
+
+KEY_BYTES = 32
+
+
+def derived_salts(key: bytes, alert: Alert) -> Salts:
+    """Return the salts of *alert*, one a call, derived from *key* and the whole alert."""
+    secret = hmac.digest(key, alert.model_dump_json().encode(), "sha256")
+    numbers = count()
+    return lambda: hmac.digest(secret, next(numbers).to_bytes(2, "big"), "sha256")
+
+
+def kept_key(path: Path) -> bytes:
+    """Return the key kept in *path*; make it at the first call, readable by its owner only.
+
+    Raises:
+        SettingsInvalid: The file is there and is no key.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read(path)
+    with os.fdopen(descriptor, "wb") as file:
+        key = os.urandom(KEY_BYTES)
+        file.write(key)
+    return key
+
+
+def _read(path: Path) -> bytes:
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise SettingsInvalid(f"{path.name} is no publisher key")
+    return key

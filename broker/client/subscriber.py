@@ -1,0 +1,130 @@
+"""Follow one feed."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+
+from broker.errors import Rejected
+from broker.model.alert import Compartments
+from broker.model.release import ReleaseKind, ReleaseView
+from broker.wire.alert_codec import decode_release
+from broker.wire.connection import Connection
+from broker.wire.follower import Follower
+from broker.wire.topics import Topics
+
+log = structlog.get_logger()
+
+
+class Subscriber:
+    """Follows a feed; an async context manager and an async iterator of `ReleaseView`.
+
+    Releases of one alert come in the order of its revisions. A recall has no label and no
+    content: whoever sees one must stop using every earlier revision. A release that has
+    expired meanwhile comes with its label, so that its originator can be asked, and without
+    content. Releases may come again after a crash: alert, revision and kind identify them.
+
+    Args:
+        connection: The cluster.
+        feed: Id of the feed.
+        group: Name under which the position is kept; the feed's own readers share it. None
+            keeps no position.
+        from_start: Where to begin without a kept position: at the oldest, or at what comes.
+        to_end: Stop at what was the end when the reading began, instead of waiting for more.
+        auto_commit: A release counts as taken when the next batch is asked for. If False,
+            only `commit` says so.
+        topics: Names of topics, where they have a prefix.
+        clock: Says what time it is.
+
+    Example:
+        async with Subscriber(connection, "samoa-tcu-investigate", group="tcu-desk") as releases:
+            async for release in releases:
+                await store(release)
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        feed: str,
+        group: str | None = None,
+        *,
+        from_start: bool = True,
+        to_end: bool = False,
+        auto_commit: bool = True,
+        topics: Topics | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.feed = feed
+        self.unreadable = 0
+        self._follower = Follower(
+            connection, (topics or Topics()).feed(feed), group, from_start=from_start
+        )
+        self._to_end = to_end
+        self._auto_commit = auto_commit
+        self._clock = clock
+        self._taken: dict[Any, int] = {}
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises:
+            KafkaUnavailable: No broker answers.
+        """
+        await self._follower.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        """Disconnect; after an error, what came since the last commit is handed out again."""
+        try:
+            if self._auto_commit and kind is None:
+                await self.commit()
+        finally:
+            await self._follower.stop()
+
+    async def __aiter__(self) -> AsyncIterator[ReleaseView]:
+        """Yield releases and recalls."""
+        async for records in self._follower.batches(to_end=self._to_end):
+            if self._auto_commit:
+                await self.commit()
+            for record in records:
+                self._taken[self._follower.partition_of(record)] = record.offset + 1
+                if (release := self._readable(record)) is not None:
+                    yield release
+        if self._auto_commit:
+            await self.commit()
+
+    async def commit(self) -> None:
+        """Remember every release up to the present one as taken."""
+        taken, self._taken = self._taken, {}
+        await self._follower.commit(taken)
+
+    def _readable(self, record: Any) -> ReleaseView | None:
+        try:
+            return self._unless_expired(decode_release(record.value))
+        except Rejected as rejected:
+            # Only route writes feeds, so this is a fault to be looked into. It must not
+            # stop what comes behind, which may be a recall.
+            self.unreadable += 1
+            log.error(  # noqa: TRY400 - a traceback may carry values
+                "release.unreadable",
+                feed=self.feed,
+                partition=record.partition,
+                offset=record.offset,
+                reason=rejected.reason.value,
+            )
+            return None
+
+    def _unless_expired(self, release: ReleaseView) -> ReleaseView:
+        label = release.label
+        if release.kind is not ReleaseKind.RELEASE or label is None:
+            return release
+        if self._clock() < label.expires_at:
+            return release
+        return ReleaseView.model_validate(release.model_dump() | {"compartments": Compartments()})
