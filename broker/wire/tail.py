@@ -47,6 +47,8 @@ async def read_to_end(
     if partition is not None and len(wanted) != len(list(topics)):
         # A ledger restored from nothing would release everything anew.
         raise KafkaUnavailable("a topic that must exist was not found")
+    if not wanted:
+        return  # aiokafka 0.14 cannot stop a reader that was never used
     reader = open_reader(connection, committed=committed)
     await reader.start()
     try:
@@ -73,8 +75,6 @@ async def drain(
     reader: AIOKafkaConsumer, partitions: list[TopicPartition]
 ) -> AsyncIterator[ConsumerRecord]:
     """Assign *partitions* to *reader* and yield their records up to their present end."""
-    if not partitions:
-        return
     reader.assign(partitions)
     ends = await reader.end_offsets(partitions)
     open_ones = []

@@ -1,0 +1,152 @@
+"""A real Apache Kafka on this machine: one node, or a quorum of three.
+
+For the demo, for small communities and for tests. It listens on the loopback interface
+only, without encryption or passwords, and says so.
+"""
+
+import base64
+import json
+import shutil
+import socket
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from broker.cluster.jars import kafka_version
+from broker.cluster.node import Node, NodeAddress, NodePlan
+from broker.errors import KafkaUnavailable
+
+_READY_SECONDS = 90
+_POLL_SECONDS = 0.1
+
+
+class LocalKafka:
+    """A Kafka cluster in a folder.
+
+    Started again in the same folder it has the same data, and the same ports where free.
+
+    Args:
+        folder: Where the data lives; a temporary folder, removed at the end, if None.
+        nodes: 1, or 3 with replication 3 and at least two in-sync replicas.
+        heap_mb: Largest Java heap of each node, 2^20 bytes.
+    """
+
+    def __init__(self, folder: Path | None = None, *, nodes: int = 1, heap_mb: int = 256) -> None:
+        self._temporary = folder is None
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="lali-kafka-"))
+        self._heap_mb = heap_mb
+        self._count = nodes
+        self.nodes: list[Node] = []
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where clients connect: ``host:port``, comma-separated."""
+        ports = [node.plan.address.client_port for node in self.nodes]
+        return ",".join(f"127.0.0.1:{port}" for port in ports)
+
+    @property
+    def version(self) -> str:
+        """The Kafka version that runs."""
+        return kafka_version()
+
+    @property
+    def replication(self) -> int:
+        """How many copies every topic has."""
+        return self._count
+
+    def start(self) -> Self:
+        """Start all nodes and wait until they answer.
+
+        Raises:
+            DependencyMissing: Java, Maven or the jars are missing.
+            KafkaUnavailable: A node ended or did not answer in time; the text names its log.
+        """
+        plans = self._plans()
+        self.nodes = [Node(self.folder / f"node-{p.address.node_id}", p) for p in plans]
+        try:
+            for node in self.nodes:
+                node.start()
+            for node in self.nodes:
+                wait_until_ready(node)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop all nodes in good order; remove a temporary folder."""
+        for node in self.nodes:
+            node.stop()
+        if self._temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _plans(self) -> list[NodePlan]:
+        kept = self.folder / "cluster.json"
+        known = json.loads(kept.read_text()) if kept.exists() else {}
+        cluster_id = known.get("cluster_id") or _new_cluster_id()
+        ports = known.get("ports", [])
+        if len(ports) != 2 * self._count or not all(map(_free, ports)):
+            ports = _free_ports(2 * self._count)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps({"cluster_id": cluster_id, "ports": ports}))
+        voters = tuple(
+            NodeAddress(n + 1, ports[2 * n], ports[2 * n + 1]) for n in range(self._count)
+        )
+        return [NodePlan(voter, voters, cluster_id, self._heap_mb) for voter in voters]
+
+
+def wait_until_ready(node: Node) -> None:
+    """Wait until *node* says in its log that it has started and its port answers.
+
+    Raises:
+        KafkaUnavailable: It ended, or took too long.
+    """
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        if not node.running():
+            raise KafkaUnavailable(f"Kafka ended while starting: see {node.log}")
+        if not _free(node.plan.address.client_port) and _has_started(node):
+            return
+        time.sleep(_POLL_SECONDS)
+    raise KafkaUnavailable(f"Kafka did not answer in {_READY_SECONDS} s: see {node.log}")
+
+
+def _has_started(node: Node) -> bool:
+    # An earlier run's line in the same log is not this run's: the port was free until now.
+    return b"Kafka Server started" in node.log.read_bytes()
+
+
+def _new_cluster_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _free_ports(count: int) -> list[int]:
+    # Held open together, so that no two are the same.
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

@@ -1,0 +1,164 @@
+"""One Kafka process: its configuration, its start, and the ways in which it can end."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker.cluster.jars import jars, java
+from broker.errors import KafkaUnavailable
+from broker.resources import shipped
+
+_STOP_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAddress:
+    """Where a node listens, on the loopback interface."""
+
+    node_id: int
+    client_port: int
+    controller_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """What a node is started with.
+
+    Attributes:
+        address: Its own.
+        voters: All nodes of the quorum.
+        cluster_id: The same for all nodes.
+        heap_mb: Largest Java heap, 2^20 bytes.
+    """
+
+    address: NodeAddress
+    voters: tuple[NodeAddress, ...]
+    cluster_id: str
+    heap_mb: int
+
+
+class Node:
+    """One broker and controller process with its folder."""
+
+    def __init__(self, folder: Path, plan: NodePlan) -> None:
+        self.folder = folder
+        self.plan = plan
+        self.log = folder / "kafka.log"
+        self.pid: int | None = None
+        self._warden: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process; the folder is formatted at the first start.
+
+        Raises:
+            DependencyMissing: Java or the jars are missing.
+            KafkaUnavailable: Formatting failed.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        settings = self.folder / "server.properties"
+        settings.write_text(_properties(self.plan, self.folder / "data"))
+        if not (self.folder / "data" / "meta.properties").exists():
+            self._format(settings)
+        heap = f"-Xmx{self.plan.heap_mb}m"
+        # Serial collector and client compiler: a small process that starts soon, not a fast one.
+        tuning = [heap, "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k"]
+        command = [*self._java(*tuning), "kafka.Kafka", str(settings)]
+        with self.log.open("ab") as log:
+            self._warden = subprocess.Popen(
+                [sys.executable, "-m", "broker.cluster.warden", *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._warden is not None and self._warden.poll() is None
+
+    def stop(self) -> None:
+        """End it in good order; after a while, by force."""
+        if self._warden is None or self._warden.stdin is None:
+            return
+        self._warden.stdin.close()
+        try:
+            self._warden.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._warden = None
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._signal(signal.SIGKILL)
+        if self._warden is not None:
+            self._warden.wait(_STOP_SECONDS)
+
+    def pause(self) -> None:
+        """Freeze it, as a machine that stalls would."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on after `pause`."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if not self.running():
+            return
+        assert self._warden is not None
+        for child in _children(self._warden.pid):
+            os.kill(child, number)
+
+    def _format(self, settings: Path) -> None:
+        tool = ["kafka.tools.StorageTool", "format", "-t", self.plan.cluster_id]
+        command = [*self._java("-XX:TieredStopAtLevel=1"), *tool, "-c", str(settings)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            self.log.write_text(done.stdout + done.stderr)
+            raise KafkaUnavailable(f"the data folder could not be formatted: see {self.log}")
+
+    def _java(self, *options: str) -> list[str]:
+        logging = shipped("kafka") / "log4j2.properties"
+        classes = f"{jars()}/*"
+        return [java(), *options, f"-Dlog4j2.configurationFile={logging}", "-cp", classes]
+
+
+def _children(pid: int) -> list[int]:
+    # Linux only; elsewhere a node can be stopped but not killed or paused.
+    said = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in said.read_text().split()] if said.exists() else []
+
+
+def _properties(plan: NodePlan, data: Path) -> str:
+    own, count = plan.address, len(plan.voters)
+    voters = ",".join(f"{v.node_id}@127.0.0.1:{v.controller_port}" for v in plan.voters)
+    listener = f"PLAINTEXT://127.0.0.1:{own.client_port}"
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": own.node_id,
+        "controller.quorum.voters": voters,
+        "listeners": f"{listener},CONTROLLER://127.0.0.1:{own.controller_port}",
+        "advertised.listeners": listener,
+        "inter.broker.listener.name": "PLAINTEXT",
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "log.dirs": data,
+        "auto.create.topics.enable": "false",
+        "unclean.leader.election.enable": "false",
+        "default.replication.factor": count,
+        "min.insync.replicas": min(2, count),
+        "offsets.topic.replication.factor": count,
+        "offsets.topic.num.partitions": 4,
+        "transaction.state.log.replication.factor": count,
+        "transaction.state.log.min.isr": min(2, count),
+        "transaction.state.log.num.partitions": 4,
+        "share.coordinator.state.topic.replication.factor": count,
+        "share.coordinator.state.topic.min.isr": min(2, count),
+        "group.initial.rebalance.delay.ms": 0,
+        "message.max.bytes": 2 << 20,
+        "replica.fetch.max.bytes": 4 << 20,
+        "log.segment.delete.delay.ms": 1000,
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -1,0 +1,75 @@
+"""A real Kafka for the tests that need one, however this machine can have it.
+
+LALI_TEST_KAFKA=docker     the official image, by testcontainers
+LALI_TEST_KAFKA=host:port  an existing cluster
+unset                      a local one, from the jars that Maven resolves
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker.cluster.jars import kafka_version
+from broker.cluster.local import LocalKafka
+from broker.wire.connection import Connection
+from broker.wire.topics import Topics
+
+SHARED = Path(os.environ.get("LALI_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """Bootstrap servers of a real Kafka."""
+    wanted = os.environ.get("LALI_TEST_KAFKA", "")
+    if wanted == "docker":
+        yield from _in_docker()
+    elif wanted:
+        yield wanted
+    else:
+        with LocalKafka() as cluster:
+            yield cluster.bootstrap_servers
+
+
+@pytest.fixture(scope="module")
+def kafka3() -> Iterator[LocalKafka]:
+    """A quorum of three nodes, each of which can be killed and paused."""
+    with LocalKafka(nodes=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def connection(kafka: str) -> Connection:
+    """A connection to the session's Kafka."""
+    return Connection(kafka)
+
+
+@pytest.fixture
+def topics() -> Topics:
+    """Names below a prefix of this test's own."""
+    return Topics(f"t{uuid.uuid4().hex[:8]}.", partitions=2)
+
+
+@pytest.fixture(scope="session")
+def htcds() -> Path:
+    """The folder with the HTCDS 2.0 material, where it is there."""
+    folder = SHARED / "htcds"
+    if not folder.is_dir():
+        pytest.skip("not run: the HTCDS material is not beside this checkout")
+    return folder
+
+
+def _in_docker() -> Iterator[str]:
+    from testcontainers.kafka import KafkaContainer
+
+    image = os.environ.get("LALI_TEST_KAFKA_IMAGE", f"apache/kafka:{kafka_version()}")
+    try:
+        container = KafkaContainer(image).start()
+    except Exception as error:
+        pytest.skip(f"not run: no Kafka container could be started ({type(error).__name__})")
+    try:
+        yield container.get_bootstrap_server()
+    finally:
+        container.stop()
