@@ -21,7 +21,11 @@ def refusal(error: ValidationError, prefix: str = "") -> Rejected:
     """Return the first fault of *error* as `Rejected`, its path below *prefix*."""
     first = error.errors(include_input=False, include_url=False, include_context=True)[0]
     path = prefix
-    for part in first["loc"]:
+    where = first["loc"]
+    if first["type"] == "extra_forbidden":
+        # A name that is no field's may be anything, a person's too.
+        where = (*where[:-1], "?")
+    for part in where:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"
     return Rejected(_reason(first), path.lstrip("."))
 
