@@ -26,14 +26,11 @@ MAX_DEPTH = 16
 
 Draft = Mapping[str, Any]
 
-_MODELS: list[type[Model]] = [
+_CONTENT = [
     kind for kind in vars(content).values() if isinstance(kind, type) and issubclass(kind, Model)
 ]
-_NAMES = frozenset(
-    name
-    for model in (Alert, Label, Distribution, Compartments, *_MODELS)
-    for name in model.model_fields
-) | {"persons", "documents"}
+_MODELS: list[type[Model]] = [Alert, Label, Distribution, Compartments, *_CONTENT]
+_NAMES = {name for model in _MODELS for name in model.model_fields} | {"persons", "documents"}
 
 
 class _Repeated:
