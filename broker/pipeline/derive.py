@@ -12,6 +12,18 @@ from broker.model.content import AgeBand, Person, VictimProfile
 _ADULT_YEARS = 18
 _CHILD_BANDS = frozenset({AgeBand.AGE_0_8, AgeBand.AGE_9_17})
 
+#: The oldest age of each band (CTDC), years.
+_BANDS = {
+    8: AgeBand.AGE_0_8,
+    17: AgeBand.AGE_9_17,
+    20: AgeBand.AGE_18_20,
+    23: AgeBand.AGE_21_23,
+    26: AgeBand.AGE_24_26,
+    29: AgeBand.AGE_27_29,
+    38: AgeBand.AGE_30_38,
+    47: AgeBand.AGE_39_47,
+}
+
 
 def minor_of(persons: Iterable[Person], profile: VictimProfile | None, moment: datetime) -> Answer:
     """Return whether a victim is under 18 at *moment*, as far as the alert itself says.
@@ -41,16 +53,24 @@ def _age(born_on: date, today: date) -> int:
     return today.year - born_on.year - (not had_birthday)
 
 
-def profile_of(persons: Iterable[Person]) -> VictimProfile:
+def profile_of(persons: Iterable[Person], moment: datetime) -> VictimProfile:
     """Return what may be said of *persons* without identifying them: counts and sets."""
     persons = tuple(persons)
+    bands = {_band_of(person, moment.date()) for person in persons}
     return VictimProfile(
         count=len(persons),
-        age_bands=tuple(sorted({person.age_band for person in persons} - {AgeBand.UNKNOWN})),
+        age_bands=tuple(sorted(bands - {AgeBand.UNKNOWN})),
         genders=tuple(sorted({person.gender for person in persons})),
         citizenships=tuple(sorted({land for each in persons for land in each.citizenships})),
         languages=tuple(sorted({tongue for each in persons for tongue in each.languages})),
     )
+
+
+def _band_of(person: Person, today: date) -> AgeBand:
+    if person.age_band is not AgeBand.UNKNOWN or person.born_on is None:
+        return person.age_band
+    age = _age(person.born_on, today)
+    return next((band for oldest, band in _BANDS.items() if age <= oldest), AgeBand.AGE_48_PLUS)
 
 
 def with_check_digits(compartments: Compartments) -> dict[str, Any]:

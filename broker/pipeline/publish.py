@@ -52,9 +52,10 @@ def split(draft: Mapping[str, Any], clock: Clock = lambda: datetime.now(UTC)) ->
     written = validated(Draft, draft)
     compartments = _placed(written)
     persons = compartments.victims.persons if compartments.victims else ()
-    if persons and compartments.victim_profile is None:
-        compartments = _replaced(compartments, victim_profile=profile_of(persons))
     label = _dated(written.label, clock)
+    if persons and compartments.victim_profile is None:
+        profile = profile_of(persons, label["originated_at"])
+        compartments = _replaced(compartments, victim_profile=profile)
     minor = minor_of(persons, compartments.victim_profile, label["originated_at"])
     if minor is Answer.YES and label.get("minor", minor) != Answer.YES:
         # Nobody may be declared of age by a label against what the alert itself holds.

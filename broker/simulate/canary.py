@@ -1,8 +1,8 @@
 """Canaries: marks in every text of every compartment, by which a leak is found in bytes.
 
 A canary reads ``CNRY-<first eight hex digits of the alert id>-<compartment>-<number>``. The
-number is the revision times a hundred, plus a counter: so a text of an old revision can be
-told from one of a new revision. In a machine readable zone, where hyphens and lower case
+number has five digits, so that it ends where it ends in binary data too: the revision times
+a hundred, plus a counter. So a text of an old revision can be told from one of a new one. In a machine readable zone, where hyphens and lower case
 cannot be, it is written in capitals with ``<``.
 """
 
@@ -15,7 +15,7 @@ from broker.model.alert import Alert
 from broker.model.compartment import COMPARTMENTS
 
 #: Finds canaries in text, in either way of writing.
-CANARY = re.compile(r"CNRY[-<][0-9a-fA-F]{8}[-<][a-zA-Z_]+[-<][0-9]+")
+CANARY = re.compile(r"CNRY[-<][0-9a-fA-F]{8}[-<][a-zA-Z_]+[-<][0-9]{5}")
 
 #: The same, in bytes.
 CANARY_BYTES = re.compile(CANARY.pattern.encode())
@@ -34,7 +34,8 @@ class Mint:
     def mark(self, compartment: str) -> str:
         """Return a fresh canary for *compartment*."""
         self._count[compartment] += 1
-        return f"CNRY-{self._alert}-{compartment}-{self._base + self._count[compartment]}"
+        number = self._base + self._count[compartment]
+        return f"CNRY-{self._alert}-{compartment}-{number:05}"
 
     def text(self, compartment: str, text: str) -> str:
         """Return *text* with a fresh canary behind it."""
