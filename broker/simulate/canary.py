@@ -1,9 +1,10 @@
 """Canaries: marks in every text of every compartment, by which a leak is found in bytes.
 
 A canary reads ``CNRY-<first eight hex digits of the alert id>-<compartment>-<number>``. The
-number has five digits, so that it ends where it ends in binary data too: the revision times
-a hundred, plus a counter. So a text of an old revision can be told from one of a new one. In a machine readable zone, where hyphens and lower case
-cannot be, it is written in capitals with ``<``.
+number is the revision times a hundred, plus a counter, so a text of an old revision can be
+told from one of a new one; it has five digits, so that it ends where it ends in binary data
+too. In a machine readable zone, where hyphens and lower case cannot be, a canary is written
+in capitals with ``<``.
 """
 
 import re

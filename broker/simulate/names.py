@@ -1,7 +1,5 @@
 """Small curated lists of names, by country. People, firms and vessels are made up."""
 
-# ruff: noqa: RUF001, RUF003 - the ʻokina is a letter, not a stray quotation mark
-
 #: Given and family names, combined at random; with ʻokina, macrons and other marks that a
 #: broker must carry unharmed.
 PEOPLE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
