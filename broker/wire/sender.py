@@ -3,13 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from aiokafka.errors import (
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordTooLargeError,
-    TopicAuthorizationFailedError,
-    UnknownTopicOrPartitionError,
-)
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 
 from broker.errors import KafkaUnavailable, Rejected
 from broker.model.reason import Reason
@@ -17,7 +11,6 @@ from broker.wire.connection import Connection
 from broker.wire.producer import idempotent_producer
 
 _TOO_LARGE = (MessageSizeTooLargeError, RecordTooLargeError)
-_NOT_OURS = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +49,11 @@ class Sender:
         """
         try:
             async with asyncio.timeout(self._patience):
-                await self._producer.partitions_for(topic)
-        except _NOT_OURS:
-            raise Rejected(Reason.ORIGINATOR_UNKNOWN, "label.originator") from None
+                cluster = await self._producer.client.fetch_all_metadata()
         except (KafkaError, TimeoutError) as error:
             raise KafkaUnavailable(type(error).__name__) from None
+        if topic not in cluster.topics():
+            raise Rejected(Reason.ORIGINATOR_UNKNOWN, "label.originator")
 
     async def send(self, topic: str, key: bytes | None, value: bytes | None) -> Sent:
         """Send one record and return once every in-sync replica has it.
