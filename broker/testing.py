@@ -17,7 +17,7 @@ def make_label(**overrides: Any) -> dict[str, Any]:
         "revision": 1,
         "originated_at": NOON,
         "expires_at": NOON + timedelta(days=3650),
-        "originator": "fj-immigration-border",
+        "originator": "fiji-immigration",
         "tlp": "AMBER",
         "source_type": "AGENCY",
         "urgency": "EXPECTED",

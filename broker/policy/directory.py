@@ -1,0 +1,145 @@
+"""Read the community file: who exists, who publishes, and the feeds by which units receive.
+
+Every name that another entry uses must exist; anything unknown stops the bundle.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from broker.errors import BundleInvalid, Rejected
+from broker.model.community import Community, ConnectorReference, Feed, Organisation, Unit
+from broker.wire.refusal import validated
+
+M = TypeVar("M", bound=BaseModel)
+
+_TABLES: dict[str, type[BaseModel]] = {
+    "communities": Community,
+    "organisations": Organisation,
+    "units": Unit,
+    "feeds": Feed,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A community, by id.
+
+    Attributes:
+        feeds: The active feeds; suspended ones receive nothing and are left out.
+    """
+
+    communities: Mapping[str, Community]
+    organisations: Mapping[str, Organisation]
+    units: Mapping[str, Unit]
+    feeds: Mapping[str, Feed]
+
+    def names_of(self, unit: Unit) -> frozenset[str]:
+        """Return every id that means *unit*: its own, its organisation's, its communities'."""
+        organisation = self.organisations[unit.organisation]
+        return frozenset((unit.id, unit.organisation, *unit.communities, *organisation.communities))
+
+    def publishers(self) -> list[str]:
+        """Return the ids of the units that publish, sorted."""
+        return sorted(unit.id for unit in self.units.values() if unit.publishes)
+
+
+def read_directory(file: Path) -> Directory:
+    """Read *file*.
+
+    Raises:
+        BundleInvalid: It cannot be read, or names something that does not exist.
+    """
+    try:
+        tables = tomllib.loads(file.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BundleInvalid([f"{file.name}: {error}"]) from None
+    findings: list[str] = [
+        f"{file.name}: unknown table {name}" for name in sorted(set(tables) - set(_TABLES))
+    ]
+    communities = _table(tables, "communities", Community, findings)
+    organisations = _table(tables, "organisations", Organisation, findings)
+    units = _table(tables, "units", Unit, findings)
+    feeds = _table(tables, "feeds", Feed, findings)
+    findings += _unknown_names(communities, organisations, units, feeds)
+    if findings:
+        raise BundleInvalid(findings)
+    active = {feed.id: feed for feed in feeds.values() if feed.state == "active"}
+    return Directory(communities, organisations, units, active)
+
+
+def with_connectors(directory: Directory, overlay: Mapping[str, Any]) -> Directory:
+    """Return *directory* with the connectors that a deployment sets for its feeds.
+
+    Connectors are the operator's and not policy: they are no part of the bundle's digest.
+
+    Args:
+        directory: The community.
+        overlay: Feed id to ``{type, settings}``.
+
+    Raises:
+        BundleInvalid: A feed does not exist, or a reference does not fit.
+    """
+    feeds = dict(directory.feeds)
+    findings = []
+    for feed_id, reference in overlay.items():
+        if feed_id not in feeds:
+            findings.append(f"connectors: no active feed is called {feed_id}")
+            continue
+        try:
+            connector = validated(ConnectorReference, reference, feed_id)
+        except Rejected as rejected:
+            findings.append(f"connectors: {rejected}")
+            continue
+        feeds[feed_id] = feeds[feed_id].model_copy(update={"connector": connector})
+    if findings:
+        raise BundleInvalid(findings)
+    return Directory(directory.communities, directory.organisations, directory.units, feeds)
+
+
+def _table(tables: dict[str, Any], name: str, model: type[M], findings: list[str]) -> dict[str, M]:
+    found: dict[str, M] = {}
+    for index, row in enumerate(tables.get(name, [])):
+        try:
+            entry = validated(model, row, f"{name}[{index}]")
+        except Rejected as rejected:
+            findings.append(str(rejected))
+            continue
+        entry_id = str(entry.id)  # type: ignore[attr-defined]
+        if entry_id in found:
+            findings.append(f"{name}: {entry_id} appears twice")
+        found[entry_id] = entry
+    return found
+
+
+def _unknown_names(
+    communities: dict[str, Community],
+    organisations: dict[str, Organisation],
+    units: dict[str, Unit],
+    feeds: dict[str, Feed],
+) -> list[str]:
+    findings = []
+    members: list[Organisation | Unit] = [*organisations.values(), *units.values()]
+    for member in members:
+        findings += [
+            f"{member.id}: no community is called {name}"
+            for name in member.communities
+            if name not in communities
+        ]
+    for unit in units.values():
+        if unit.organisation not in organisations:
+            findings.append(f"{unit.id}: no organisation is called {unit.organisation}")
+    for feed in feeds.values():
+        if feed.unit not in units:
+            findings.append(f"{feed.id}: no unit is called {feed.unit}")
+    ids = [*communities, *organisations, *units]
+    findings += [
+        f"{name}: one id, one thing; it names two"
+        for name in sorted(set(ids))
+        if ids.count(name) > 1
+    ]
+    return findings

@@ -1,0 +1,50 @@
+"""What no rule can permit: guards in code, before any rule is asked.
+
+The bundle has rules for each of these too. A guard here means that a mistake in a bundle
+cannot release what must never be released.
+"""
+
+from typing import NamedTuple
+
+from broker.model.community import Feed
+from broker.model.decision import Outcome, Verdict
+from broker.model.reason import Reason
+from broker.policy.entities import Reduced
+from broker.policy.facts import Facts
+
+#: Attributes that guards read; part of every cache key.
+GUARD_READS = frozenset({"status", "tlp", "named_recipients"})
+
+
+class Guard(NamedTuple):
+    """A guard's name, as decisions record it, and the reason it gives."""
+
+    name: str
+    reason: Reason
+
+
+EXPIRED = Guard("guard-expired", Reason.EXPIRED)
+EMBARGOED = Guard("guard-embargoed", Reason.EMBARGOED)
+NOT_OPERATIONAL = Guard("guard-exercise", Reason.NOT_OPERATIONAL)
+UNNAMED = Guard("guard-red", Reason.RULE_FORBIDS)
+
+
+def guard_against(reduced: Reduced, feed: Feed, facts: Facts) -> Guard | None:
+    """Return the guard that withholds everything from *feed*, or None.
+
+    An unknown TLP counts as RED, an unknown status as no real alert.
+    """
+    if facts.expired:
+        return EXPIRED
+    if facts.embargoed:
+        return EMBARGOED
+    if reduced["status"] != "ACTUAL" and feed.operational:
+        return NOT_OPERATIONAL
+    if reduced["tlp"] in ("RED", "UNKNOWN") and feed.unit not in reduced["named_recipients"]:
+        return UNNAMED
+    return None
+
+
+def guarded(guard: Guard) -> Outcome:
+    """Return the outcome that *guard* stands for."""
+    return Outcome(Verdict.WITHHOLD, 0, (guard.name,), guard.reason)
