@@ -12,7 +12,7 @@ from broker.client.salts import derived_salts, kept_key
 from broker.errors import KafkaUnavailable, Rejected, SettingsInvalid
 from broker.model.reason import Reason
 from broker.model.release import ReleaseKind
-from broker.testing import NOON, alert_id_of, make_alert
+from broker.testing import NOON, alert_id_of, make_alert, make_label
 from broker.wire import varint
 from broker.wire.admin import apply_topics
 from broker.wire.alert_bytes import Slots, read_attributes, read_head
@@ -22,7 +22,7 @@ from broker.wire.partition import partition_of
 from broker.wire.release_bytes import encode_acknowledge, encode_recall, encode_release
 from broker.wire.tail import read_to_end
 
-UNIT = "fj-immigration-border"
+UNIT = make_label()["originator"]
 FEED = "apia-desk"
 ALL = (1 << 12) - 1
 
