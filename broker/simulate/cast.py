@@ -38,17 +38,16 @@ class Cast:
         """Return the cast that *community* can put on."""
         return cls(community.units.values(), community.feeds.values())
 
-    def publisher(self, random: Random, *kinds: RecipientClass) -> Unit:
-        """Return a publishing unit of the first of *kinds* that has any, else of any kind."""
+    def publisher(self, random: Random, *kinds: RecipientClass, near: Iterable[str] = ()) -> Unit:
+        """Return a unit that publishes, of the first of *kinds* that has any, else of any kind.
+
+        One in a country of *near* is preferred: agencies write about what they see.
+        """
         for kind in kinds:
             if fitting := [unit for unit in self._publishing if unit.kind is kind]:
-                return random.choice(fitting)
+                at_hand = [unit for unit in fitting if unit.country in set(near)]
+                return random.choice(at_hand or fitting)
         return random.choice(self._publishing)
-
-    def another_publisher(self, random: Random, than: str) -> str:
-        """Return the id of a publishing unit other than *than*, or a made-up one."""
-        others = [unit.id for unit in self._publishing if unit.id != than]
-        return random.choice(others) if others else "nobody-known"
 
     def named(self, random: Random, most: int = 2) -> tuple[str, ...]:
         """Return ids of one or more receiving units, for TLP:RED."""

@@ -38,7 +38,7 @@ def fishing_crew(props: Props) -> Sketch:
         props.person("victims", 1, home, Role.VICTIM_POSSIBLE, age=24),
     ]
     return Sketch(
-        props.cast.publisher(props.random, Kind.POLICE, Kind.TCU).id,
+        props.cast.publisher(props.random, Kind.POLICE, Kind.TCU, near=ports).id,
         _case("FISHING", "FORCED_LABOUR", [home], ports[:-1], ports[-1:])
         | {"at_risk": "YES", "in_transit": "YES", "urgency": "IMMEDIATE", "severity": "SEVERE"}
         | {"conveyance_kinds": ("VESSEL",), "minor": "NO", "consent": "NOT_ASKED"},
@@ -62,7 +62,7 @@ def job_promise(props: Props) -> Sketch:
     ]
     agent = props.person("suspects", 1, home, Role.FACILITATOR, age=29)
     return Sketch(
-        props.cast.publisher(props.random, Kind.IMMIGRATION, Kind.POLICE).id,
+        props.cast.publisher(props.random, Kind.IMMIGRATION, Kind.POLICE, near=["FJ"]).id,
         _case("ACCOMMODATION_AND_FOOD", "FORCED_LABOUR", [home], ["IN"], ["FJ"])
         | {"means": ("FRAUD", "DECEPTION"), "minor": "NO", "consent": "GIVEN"}
         | {"urgency": "EXPECTED", "severity": "MODERATE", "conveyance_kinds": ("FLIGHT",)},
@@ -87,7 +87,7 @@ def logging_camp(props: Props) -> Sketch:
     worker = props.person("victims", 1, where, Role.VICTIM_CONFIRMED, Role.WITNESS, age=24)
     boss = props.person("suspects", 1, "CN", Role.SUSPECT, age=29)
     return Sketch(
-        props.cast.publisher(props.random, Kind.POLICE).id,
+        props.cast.publisher(props.random, Kind.POLICE, near=[where]).id,
         _case("LOGGING", "FORCED_LABOUR", [where], [], [where])
         | {"means": ("ABUSE_OF_VULNERABILITY",), "minor": "UNKNOWN", "consent": "NOT_CAPABLE"}
         | {"at_risk": "UNKNOWN", "urgency": "FUTURE", "severity": "SEVERE"},
@@ -112,7 +112,7 @@ def minors(props: Props) -> Sketch:
     ]
     adult = props.person("suspects", 1, home, Role.SUSPECT, age=29)
     return Sketch(
-        props.cast.publisher(props.random, Kind.CHILD_PROTECTION, Kind.POLICE).id,
+        props.cast.publisher(props.random, Kind.CHILD_PROTECTION, Kind.POLICE, near=[home]).id,
         _case("ACCOMMODATION_AND_FOOD", "SEXUAL_EXPLOITATION", [home], [], [home])
         | {"means": (), "minor": "YES", "consent": "GUARDIAN_GIVEN", "tlp": "AMBER_STRICT"}
         | {"at_risk": "YES", "urgency": "IMMEDIATE", "severity": "EXTREME"},
@@ -136,7 +136,7 @@ def visa_front(props: Props) -> Sketch:
     director = props.person("suspects", 1, home, Role.SUSPECT, Role.FACILITATOR, age=29)
     papers = [props.passport("documents", home, director.pid) for _ in range(2)]
     return Sketch(
-        props.cast.publisher(props.random, Kind.IMMIGRATION).id,
+        props.cast.publisher(props.random, Kind.IMMIGRATION, near=["FJ", "NZ"]).id,
         _case("CONSTRUCTION", "FORCED_LABOUR", [home], ["NZ"], ["FJ"])
         | {"acts": ("RECRUITMENT", "HARBOURING"), "consent": "NOT_APPLICABLE", "minor": "NO"}
         | {"tlp": "GREEN", "urgency": "FUTURE", "severity": "MODERATE", "at_risk": "NO"},
@@ -211,7 +211,7 @@ def red(props: Props) -> Sketch:
     """An operation in preparation: for the eyes of those named."""
     officer = props.person("suspects", 1, "FJ", Role.SUSPECT, age=29)
     return Sketch(
-        props.cast.publisher(props.random, Kind.TCU, Kind.POLICE).id,
+        props.cast.publisher(props.random, Kind.TCU, Kind.POLICE, near=["FJ"]).id,
         _case("ARTS_AND_ENTERTAINMENT", "SEXUAL_EXPLOITATION", ["TH"], [], ["FJ"])
         | {"tlp": "RED", "caveats": ("ORCON", "NO_ONWARD"), "minor": "NO", "consent": "REFUSED"},
         {
