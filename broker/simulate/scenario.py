@@ -12,7 +12,7 @@ from broker.simulate.cast import Cast, Community
 from broker.simulate.chance import chance, rota
 from broker.simulate.lives import LIVES, Beat, Expectation, live
 from broker.simulate.poison import POISONS, key_of
-from broker.simulate.stories import STORIES, job_promise
+from broker.simulate.stories import STORIES, WITH_VICTIMS, Story
 from broker.simulate.telling import Case, Telling, tell, to_bytes
 
 #: One poisoned input for so many alerts, and at least one of each kind in a long scenario.
@@ -88,8 +88,7 @@ class Scenario:
         lives = rota(random, LIVES, self._alerts)
         specials = rota(random, _SPECIALS, self._alerts)
         for number in range(self._alerts):
-            case = self._case(f"{self._seed}/{number}", specials[number])
-            case = replace(case, story=stories[number])
+            case = self._case(f"{self._seed}/{number}", stories[number], specials[number])
             acts = ("new",) if case.expired_at else lives[number]
             for order, beat in enumerate(live(acts, random, case.first_at)):
                 yield beat.at, (number, order), partial(self._step, case, _as_is(case, beat))
@@ -99,16 +98,17 @@ class Scenario:
         count = self._alerts // _ALERTS_PER_POISON
         count = max(count, len(POISONS)) if self._alerts >= _LONG else count
         for number, name in enumerate(rota(random, dict.fromkeys(POISONS, 1), count)):
-            case = self._case(f"{self._seed}/poison/{number}")
+            story = WITH_VICTIMS[number % len(WITH_VICTIMS)]
+            case = self._case(f"{self._seed}/poison/{number}", story)
             yield case.first_at, (-1, number), partial(self._poisoned, case, name)
 
-    def _case(self, seed: str, special: str = "") -> Case:
+    def _case(self, seed: str, story: Story, special: str = "") -> Case:
         minutes = chance(seed, "at").randrange(self._days * 24 * 60)
         status = {"exercise": Status.EXERCISE, "test": Status.TEST}.get(special, Status.ACTUAL)
         after = self._start + timedelta(days=self._days) + _AFTERWARDS
         return Case(
             seed,
-            job_promise,
+            story,
             self._start + timedelta(minutes=minutes),
             status,
             after if special == "embargoed" else None,

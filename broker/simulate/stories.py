@@ -33,7 +33,7 @@ Story = Callable[[Props], Sketch]
 def fishing_crew(props: Props) -> Sketch:
     """A crew whose passports the skipper keeps, on a vessel between island ports."""
     home = props.random.choice(["ID", "PH", "KI", "VU"])
-    ports = some(props.random, ["FJ", "VU", "SB", "KI", "TV"], 2, 3)
+    ports = some(props.random, ["FJ", "VU", "SB", "KI", "TV", "WS", "TO"], 2, 3)
     crew = [
         props.person("victims", 1, home, Role.VICTIM_POSSIBLE, age=24),
     ]
@@ -54,16 +54,17 @@ def fishing_crew(props: Props) -> Sketch:
 
 
 def job_promise(props: Props) -> Sketch:
-    """Workers from South Asia lured to Fiji by a job that does not exist."""
+    """Workers from South Asia lured to the islands by a job that does not exist."""
     home = props.random.choice(["IN", "BD", "NP", "LK"])
+    there = props.random.choice(["FJ", "FJ", "FJ", "WS", "VU", "TO"])
     lured = [
         props.with_papers("victims", props.person("victims", n, home, Role.VICTIM_POSSIBLE))
         for n in range(1, props.random.randint(2, 4))
     ]
     agent = props.person("suspects", 1, home, Role.FACILITATOR, age=29)
     return Sketch(
-        props.cast.publisher(props.random, Kind.IMMIGRATION, Kind.POLICE, near=["FJ"]).id,
-        _case("ACCOMMODATION_AND_FOOD", "FORCED_LABOUR", [home], ["IN"], ["FJ"])
+        props.cast.publisher(props.random, Kind.IMMIGRATION, Kind.POLICE, near=[there]).id,
+        _case("ACCOMMODATION_AND_FOOD", "FORCED_LABOUR", [home], ["IN"], [there])
         | {"means": ("FRAUD", "DECEPTION"), "minor": "NO", "consent": "GIVEN"}
         | {"urgency": "EXPECTED", "severity": "MODERATE", "conveyance_kinds": ("FLIGHT",)},
         {
@@ -74,7 +75,7 @@ def job_promise(props: Props) -> Sketch:
             "suspects": Suspects(persons=(agent,)),
             "documents": Documents(items=(props.passport("documents", home, agent.pid),)),
             "conveyances": Moved(items=(props.flight(),)),
-            "movement": props.legs(home, "FJ"),
+            "movement": props.legs(home, there),
             "contact": props.contact("Airport duty desk"),
         },
         {"consent_scope": ("POLICE", "TCU", "CIVIL_SOCIETY")},
@@ -133,18 +134,19 @@ def minors(props: Props) -> Sketch:
 def visa_front(props: Props) -> Sketch:
     """A company whose sponsored workers overstay and vanish."""
     home = props.random.choice(["CN", "BD", "TH"])
+    there = props.random.choice(["FJ", "NZ", "WS", "PG"])
     director = props.person("suspects", 1, home, Role.SUSPECT, Role.FACILITATOR, age=29)
     papers = [props.passport("documents", home, director.pid) for _ in range(2)]
     return Sketch(
-        props.cast.publisher(props.random, Kind.IMMIGRATION, near=["FJ", "NZ"]).id,
-        _case("CONSTRUCTION", "FORCED_LABOUR", [home], ["NZ"], ["FJ"])
+        props.cast.publisher(props.random, Kind.IMMIGRATION, near=[there]).id,
+        _case("CONSTRUCTION", "FORCED_LABOUR", [home], [], [there])
         | {"acts": ("RECRUITMENT", "HARBOURING"), "consent": "NOT_APPLICABLE", "minor": "NO"}
         | {"tlp": "GREEN", "urgency": "FUTURE", "severity": "MODERATE", "at_risk": "NO"},
         {
             "summary": props.summary("Sponsor with forty overstayed visas"),
             "suspects": Suspects(persons=(director,)),
             "documents": Documents(items=tuple(papers)),
-            "movement": props.legs(home, "NZ", "FJ"),
+            "movement": props.legs(home, there),
             "assessment": props.judgement(f"Front of {FIRMS[1]}; same address as two others."),
         },
     )
@@ -188,11 +190,12 @@ def consignment(props: Props) -> Sketch:
 def tip(props: Props) -> Sketch:
     """A civil society organisation passes on what it was told; nobody was asked for consent."""
     home = props.random.choice(["FJ", "TO", "WS", "IN"])
+    there = props.random.choice(["FJ", "WS", "VU", "NZ"])
     person = props.person("victims", 1, home, Role.VICTIM_POSSIBLE, age=24)
     consent = props.random.choice(["NOT_ASKED", "REFUSED", "GIVEN"])
     return Sketch(
         props.cast.publisher(props.random, Kind.CIVIL_SOCIETY).id,
-        _case("DOMESTIC_WORK", "SERVITUDE", [home], [], ["FJ"])
+        _case("DOMESTIC_WORK", "SERVITUDE", [home], [], [there])
         | {"source_type": "CIVIL_SOCIETY", "consent": consent, "minor": "NO", "at_risk": "YES"}
         | {"caveats": ("NO_IMMIGRATION_ENFORCEMENT",), "urgency": "EXPECTED"},
         {
@@ -209,10 +212,11 @@ def tip(props: Props) -> Sketch:
 
 def red(props: Props) -> Sketch:
     """An operation in preparation: for the eyes of those named."""
-    officer = props.person("suspects", 1, "FJ", Role.SUSPECT, age=29)
+    where = props.random.choice(["FJ", "NZ", "VU"])
+    officer = props.person("suspects", 1, where, Role.SUSPECT, age=29)
     return Sketch(
-        props.cast.publisher(props.random, Kind.TCU, Kind.POLICE, near=["FJ"]).id,
-        _case("ARTS_AND_ENTERTAINMENT", "SEXUAL_EXPLOITATION", ["TH"], [], ["FJ"])
+        props.cast.publisher(props.random, Kind.TCU, Kind.POLICE, near=[where]).id,
+        _case("ARTS_AND_ENTERTAINMENT", "SEXUAL_EXPLOITATION", ["TH"], [], [where])
         | {"tlp": "RED", "caveats": ("ORCON", "NO_ONWARD"), "minor": "NO", "consent": "REFUSED"},
         {
             "summary": props.summary("Operation in preparation"),
@@ -223,6 +227,9 @@ def red(props: Props) -> Sketch:
         {"named_recipients": props.cast.named(props.random)},
     )
 
+
+#: Stories with at least one victim in them.
+WITH_VICTIMS: tuple[Story, ...] = (job_promise, fishing_crew, minors, logging_camp, tip)
 
 #: Every story with how often it is told.
 STORIES: dict[Story, int] = {
