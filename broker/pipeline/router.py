@@ -213,7 +213,7 @@ def _take_all(records: Sequence[ConsumerRecord], outbox: Outbox, take: _Take) ->
     try:
         for record in records:
             take(record, outbox)
-    except Exception as fault:
+    except Exception as fault:  # noqa: BLE001
         # A record that cannot even be taken is for good, like one too large to write.
         raise TransactionFailed(f"{_UNEXPECTED}: {type(fault).__name__}", for_good=True) from None
 

@@ -13,11 +13,24 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 
 from broker.wire.connection import Connection
 
-__all__ = ["ConsumerRecord", "Gate", "group_consumer"]
+__all__ = ["PATIENT_MS", "ConsumerRecord", "Gate", "group_consumer"]
 
 
-def group_consumer(connection: Connection, group: str) -> AIOKafkaConsumer:
-    """Return a consumer of *group*, not yet started or subscribed."""
+#: A recipient may be away for days: a delivery that waits is no dead consumer. Heartbeats
+#: still prove that the process lives.
+PATIENT_MS = 7 * 86_400_000
+
+
+def group_consumer(
+    connection: Connection, group: str, max_poll_interval_ms: int = 300_000
+) -> AIOKafkaConsumer:
+    """Return a consumer of *group*, not yet started or subscribed.
+
+    Args:
+        connection: The cluster.
+        group: The group.
+        max_poll_interval_ms: It leaves the group when it reads nothing for so long.
+    """
     return AIOKafkaConsumer(
         **connection.options(),
         group_id=group,
@@ -29,6 +42,7 @@ def group_consumer(connection: Connection, group: str) -> AIOKafkaConsumer:
         session_timeout_ms=10_000,
         heartbeat_interval_ms=2_000,
         metadata_max_age_ms=30_000,
+        max_poll_interval_ms=max_poll_interval_ms,
     )
 
 

@@ -1,6 +1,7 @@
 """Send single records and know where they came to lie: for publishers outside the pipeline."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
@@ -55,7 +56,13 @@ class Sender:
         if topic not in cluster.topics():
             raise Rejected(Reason.ORIGINATOR_UNKNOWN, "label.originator")
 
-    async def send(self, topic: str, key: bytes | None, value: bytes | None) -> Sent:
+    async def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> Sent:
         """Send one record and return once every in-sync replica has it.
 
         Raises:
@@ -65,7 +72,9 @@ class Sender:
         """
         try:
             async with asyncio.timeout(self._patience):
-                done = await self._producer.send_and_wait(topic, value=value, key=key)
+                done = await self._producer.send_and_wait(
+                    topic, value=value, key=key, headers=list(headers)
+                )
         except _TOO_LARGE:
             raise Rejected(Reason.OVERSIZED) from None
         except (KafkaError, TimeoutError) as error:

@@ -1,0 +1,5 @@
+"""``python -m broker`` is `lali`."""
+
+from broker.cli import main
+
+main()

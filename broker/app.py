@@ -1,0 +1,143 @@
+"""Build every part from settings, start them and stop them; alone knows all parts."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from broker.connector import Connector
+from broker.errors import SettingsInvalid
+from broker.pipeline.accept import Accept
+from broker.pipeline.breaker import DEFAULT_PATIENCE, Patience
+from broker.pipeline.deliver import Deliver
+from broker.pipeline.router import Router
+from broker.policy.bundle import Bundle, load_bundle
+from broker.policy.decide import Decider
+from broker.policy.directory import Directory, with_connectors
+from broker.settings import Settings
+from broker.wire.admin import apply_topics
+from broker.wire.connection import Connection
+from broker.wire.topics import Topics, TopicSpec
+from connectors import make_connector
+
+log = structlog.get_logger()
+
+ROLES = ("accept", "route", "deliver")
+
+
+class Role(Protocol):
+    """A part that runs until it is stopped."""
+
+    async def run(self) -> None:
+        """Run."""
+
+    def stop(self) -> None:
+        """Ask it to end."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What roles are built from."""
+
+    settings: Settings
+    bundle: Bundle
+    community: Directory
+    topics: Topics
+    decider: Decider
+
+    def connection(self, role: str) -> Connection:
+        """Return how *role* reaches the cluster."""
+        return Connection(self.settings.servers(), f"lali-{role}")
+
+    def specs(self) -> list[TopicSpec]:
+        """Return every topic that this community needs."""
+        feeds = list(self.community.feeds)
+        return self.topics.specs(self.community.publishers(), feeds, self.settings.replication)
+
+    async def apply_topics(self) -> list[str]:
+        """Create the topics that are missing; return their names."""
+        return await apply_topics(
+            self.connection("topics"), self.specs(), self.settings.replication
+        )
+
+
+def make_parts(settings: Settings, overlay: dict[str, Any] | None = None) -> Parts:
+    """Read the bundle and the connectors.
+
+    Args:
+        settings: The settings.
+        overlay: The connector of each feed; the settings' file where it is None.
+
+    Raises:
+        BundleInvalid: The bundle cannot be used.
+        SettingsInvalid: The connectors file cannot be read.
+    """
+    bundle = load_bundle(settings.bundle)
+    chosen = settings.connector_overlay() if overlay is None else overlay
+    community = with_connectors(bundle.community, chosen)
+    topics = Topics(settings.topic_prefix, settings.partitions)
+    return Parts(settings, bundle, community, topics, Decider(bundle))
+
+
+def make_role(parts: Parts, role: str, patience: Patience = DEFAULT_PATIENCE) -> Role:
+    """Return one role, ready to run.
+
+    Raises:
+        SettingsInvalid: There is no such role, or a connector's settings are wrong.
+    """
+    connection = parts.connection(role)
+    match role:
+        case "accept":
+            return Accept(connection, parts.topics, parts.community.publishers())
+        case "route":
+            return Router(connection, parts.topics, parts.decider.plan)
+        case "deliver":
+            made = make_connectors(parts)
+            return Deliver(connection, parts.topics, parts.decider, made, patience=patience)
+        case _:
+            raise SettingsInvalid(f"no role is called {role}: there are {', '.join(ROLES)}")
+
+
+def make_connectors(parts: Parts) -> dict[str, Connector]:
+    """Return the connector of every feed that has one.
+
+    Raises:
+        SettingsInvalid: A connector's settings are wrong.
+    """
+    return {
+        feed.id: make_connector(feed.connector.type, feed.connector.settings, feed.id)
+        for feed in parts.community.feeds.values()
+        if feed.connector is not None
+    }
+
+
+async def run_roles(
+    roles: Sequence[Role], until: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Run *roles* together until *until* ends, a signal comes, or one of them ends.
+
+    Raises:
+        Exception: Whatever ended a role; the others are stopped first.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    tasks = [asyncio.ensure_future(role.run()) for role in roles]
+    ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(stopping.wait())]
+    if until is not None:
+        ends.append(asyncio.ensure_future(until()))
+    try:
+        done, _ = await asyncio.wait([*tasks, *ends], return_when=asyncio.FIRST_COMPLETED)
+        for role in roles:
+            role.stop()
+        await asyncio.wait(tasks, timeout=20)
+        for each in done:
+            each.result()
+    finally:
+        for each in (*tasks, *ends):
+            each.cancel()
+        await asyncio.gather(*tasks, *ends, return_exceptions=True)

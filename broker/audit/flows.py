@@ -1,0 +1,49 @@
+"""Flows: how much went from whom to whom, and what became of it."""
+
+from collections import Counter
+from typing import Any
+
+from broker.audit.log import AuditLog
+
+Counts = dict[str, int]
+
+
+def by_originator(log: AuditLog) -> dict[str, Counts]:
+    """Return, per originator, how many alerts were decided, duplicate and quarantined."""
+    found: dict[str, Counter[str]] = {}
+    names = {"DECIDED": "accepted", "DUPLICATE": "duplicates", "QUARANTINED": "quarantined"}
+    for entry in log.of(*names):
+        counts = found.setdefault(entry.originator or "unknown", Counter())
+        counts[names[entry.kind]] += 1
+        counts["published"] += 1
+    return {name: dict(counts) for name, counts in sorted(found.items())}
+
+
+def by_feed(log: AuditLog) -> dict[str, Counts]:
+    """Return, per feed, how many were released, withheld, recalled, and what deliver did."""
+    found: dict[str, Counter[str]] = {}
+    for entry in log.of("DECIDED"):
+        for feed, (verdict, _) in log.outcomes(entry).items():
+            found.setdefault(feed, Counter())[verdict] += 1
+    for entry in log.of("DELIVERED", "NOT_DELIVERED", "DEAD_LETTERED"):
+        found.setdefault(entry.feed or "unknown", Counter())[entry.kind.lower()] += 1
+    return {name: dict(counts) for name, counts in sorted(found.items())}
+
+
+def between(log: AuditLog) -> dict[tuple[str, str], int]:
+    """Return how many releases went from each originator to each feed."""
+    found: Counter[tuple[str, str]] = Counter()
+    for entry in log.of("DECIDED"):
+        for feed, (verdict, _) in log.outcomes(entry).items():
+            if verdict == "released":
+                found[entry.originator or "unknown", feed] += 1
+    return dict(found)
+
+
+def flows(log: AuditLog) -> dict[str, Any]:
+    """Return all flows as one object for machines."""
+    pairs = [
+        {"originator": source, "feed": feed, "released": count}
+        for (source, feed), count in sorted(between(log).items())
+    ]
+    return {"originators": by_originator(log), "feeds": by_feed(log), "between": pairs}

@@ -1,0 +1,119 @@
+"""Read the audit log: entries without repetitions, and the plans that they name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from broker.model.decision import Outcome, Plan, Verdict
+from broker.model.reason import Reason
+from broker.wire import codec
+from broker.wire.connection import Connection
+from broker.wire.plan_codec import decode_plan
+from broker.wire.tail import read_to_end
+from broker.wire.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What happened, without content. Fields that do not apply are None."""
+
+    entry_id: bytes
+    kind: str
+    stage: str
+    at: datetime
+    alert_id: UUID | None
+    revision: int | None
+    source: tuple[str, int, int] | None
+    recalled: tuple[str, ...]
+    present: int | None
+    originator: str | None
+    message_type: str | None
+    bundle_digest: bytes | None
+    plan_digest: bytes | None
+    feed: str | None
+    release_kind: str | None
+    compartments: int | None
+    reason: str | None
+    path: str | None
+    reference: str | None
+    attempts: int | None
+
+
+@dataclass(slots=True)
+class AuditLog:
+    """All entries in the order of the topic, and all plans."""
+
+    entries: list[AuditEntry] = field(default_factory=list)
+    plans: dict[bytes, Plan] = field(default_factory=dict)
+    repeated: int = 0
+
+    def of(self, *kinds: str) -> Iterator[AuditEntry]:
+        """Yield the entries of these kinds."""
+        return (entry for entry in self.entries if entry.kind in kinds)
+
+    def outcomes(self, entry: AuditEntry) -> dict[str, tuple[str, Outcome]]:
+        """Return what a DECIDED entry means for each feed.
+
+        Returns:
+            Feed to ``released``, ``withheld`` or ``recalled``, and the outcome behind it.
+
+        Raises:
+            KeyError: The plan that the entry names is not in the log.
+        """
+        assert entry.plan_digest is not None
+        found = {}
+        for group in self.plans[entry.plan_digest].groups:
+            for recipient in group.recipients:
+                found[recipient.feed] = _meaning(entry, recipient.feed, group.outcome)
+        for feed in entry.recalled:  # a holder whose feed is no longer active
+            found.setdefault(feed, ("recalled", _CANCELLED))
+        return found
+
+
+_CANCELLED = Outcome(Verdict.WITHHOLD, 0, (), Reason.CANCELLED)
+
+
+def _meaning(entry: AuditEntry, feed: str, outcome: Outcome) -> tuple[str, Outcome]:
+    if feed in entry.recalled:
+        return ("recalled", outcome)
+    if entry.message_type == "CANCEL":
+        return ("withheld", _CANCELLED)
+    return ("released" if outcome.verdict is Verdict.RELEASE else "withheld", outcome)
+
+
+async def read_audit(connection: Connection, topics: Topics) -> AuditLog:
+    """Read the whole audit log as it stands now."""
+    log = AuditLog()
+    async for record in read_to_end(connection, [topics.plans]):
+        if record.value is not None:
+            plan = decode_plan(record.value)
+            log.plans[plan.digest] = plan
+    seen: set[bytes] = set()
+    async for record in read_to_end(connection, [topics.audit]):
+        entry = read_entry(record.value)
+        if entry.entry_id in seen:
+            log.repeated += 1
+            continue
+        seen.add(entry.entry_id)
+        log.entries.append(entry)
+    return log
+
+
+def read_entry(value: bytes) -> AuditEntry:
+    """Return the entry in a record of the audit topic."""
+    record = codec.decode_trusted(value, "audit-entry")
+    alert_id = record["alert_id"]
+    topic = record["source_topic"]
+    source = (topic, record["source_partition"], record["source_offset"]) if topic else None
+    same = {
+        name: record[name]
+        for name in AuditEntry.__dataclass_fields__
+        if name not in ("alert_id", "source", "recalled")
+    }
+    return AuditEntry(
+        alert_id=UUID(bytes=alert_id) if alert_id else None,
+        source=source,
+        recalled=tuple(record["recalled"]),
+        **same,
+    )

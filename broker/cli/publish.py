@@ -1,0 +1,178 @@
+"""`lali publish`: files of alerts to Kafka."""
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from broker.cli import print_json
+from broker.client import Attempt, Publisher
+from broker.client.files import FromFile, alerts_in
+from broker.client.salts import kept_key
+from broker.errors import LaliError, Rejected
+from broker.model.codes import Consent, PermittedAction, SourceType, Status, Tlp, Urgency
+from broker.settings import Settings, load_settings
+from broker.wire.connection import Connection
+from broker.wire.topics import Topics
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class LabelOptions:
+    """What a sheet cannot say; in a document these fill in what it does not say.
+
+    Attributes:
+        tlp: Traffic Light Protocol marking.
+        source_type: Where the suspicion comes from.
+        permitted_action: What a recipient may do with it.
+        status: Whether it is real.
+        urgency: How soon action is needed.
+        consent: What the people concerned agreed to.
+    """
+
+    tlp: Tlp | None = None
+    source_type: SourceType | None = None
+    permitted_action: PermittedAction | None = None
+    status: Status | None = None
+    urgency: Urgency | None = None
+    consent: Consent | None = None
+
+    def said(self) -> dict[str, str]:
+        """Return the options that were given, as fields of a label."""
+        given = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value.value for name, value in given if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the summary."""
+
+    file: str
+    line: int
+    alert_id: str = ""
+    revision: int | None = None
+    outcome: str = "refused"
+    reason: str = ""
+    path: str = ""
+    partition: int | None = None
+    offset: int | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether it did not come through."""
+        return self.outcome == "refused"
+
+
+def publish(
+    *files: Path,
+    as_: Annotated[str | None, Parameter(name="--as")] = None,
+    label: Path | None = None,
+    options: LabelOptions | None = None,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Publish alerts from files: Lali JSON, JSON Lines, HTCDS cases as CSV or spreadsheet.
+
+    Exit code 1 if anything was refused; what was not refused is published all the same.
+    "Published" means that Kafka has it; `lali trace` shows what became of it.
+
+    Example: `lali publish cases.xlsx --as fiji-police --tlp AMBER --source-type AGENCY`
+
+    Args:
+        files: Files; their kind is told by the end of their names.
+        as_: The unit that publishes, where the files do not say.
+        label: Label and distribution for a sheet: TOML or JSON. By default the file beside
+            it, such as `cases.csv.label.toml`.
+        options: Fields of the label.
+        dry_run: Read and check everything, and send nothing.
+        json: Print one JSON object.
+    """
+    said = (options or LabelOptions()).said() | ({"originator": as_} if as_ else {})
+    found = [one for path in files for one in alerts_in(path, label_file=label, label=said)]
+    lines = _refused(found)
+    lines += _dry(found) if dry_run else asyncio.run(_send(found, as_, load_settings()))
+    lines.sort(key=lambda line: (line.file, line.line))
+    _show(lines, as_json=json)
+    if not files or any(line.refused for line in lines):
+        sys.exit(1)
+
+
+def _refused(found: Iterable[FromFile]) -> list[Line]:
+    return [_with_error(_line(one), one.refusal) for one in found if one.refusal is not None]
+
+
+def _dry(found: Iterable[FromFile]) -> list[Line]:
+    return [_line(one, outcome="would be published") for one in found if one.alert is not None]
+
+
+async def _send(found: Iterable[FromFile], unit: str | None, settings: Settings) -> list[Line]:
+    readable = sorted((one for one in found if one.alert is not None), key=_originator)
+    lines = []
+    for originator, group in groupby(readable, key=_originator):
+        lines += await _send_as(unit or originator, list(group), settings)
+    return lines
+
+
+async def _send_as(unit: str, group: list[FromFile], settings: Settings) -> list[Line]:
+    publisher = Publisher(
+        Connection(settings.servers(), f"lali-publish-{unit}"),
+        unit,
+        topics=Topics(settings.topic_prefix, settings.partitions),
+        salt_key=kept_key(settings.data_folder / "publisher" / f"{unit}.key"),
+    )
+    alerts = [one.alert for one in group if one.alert is not None]
+    try:
+        async with publisher:
+            attempts = [attempt async for attempt in publisher.publish_all(alerts)]
+    except LaliError as error:
+        return [_with_error(_line(one), error) for one in group]
+    return [_outcome(one, attempt) for one, attempt in zip(group, attempts, strict=True)]
+
+
+def _originator(one: FromFile) -> str:
+    assert one.alert is not None
+    return one.alert.label.originator
+
+
+def _line(one: FromFile, **fields: Any) -> Line:
+    if one.alert is None:
+        return Line(one.path.name, one.line, **fields)
+    label = one.alert.label
+    return Line(one.path.name, one.line, str(label.alert_id), label.revision, **fields)
+
+
+def _with_error(line: Line, error: LaliError) -> Line:
+    reason = error.reason.value if isinstance(error, Rejected) else str(error)
+    path = error.path if isinstance(error, Rejected) else ""
+    return replace(line, reason=reason, path=path)
+
+
+def _outcome(one: FromFile, attempt: Attempt) -> Line:
+    if attempt.published is None:
+        assert attempt.error is not None
+        return _with_error(_line(one), attempt.error)
+    sent = attempt.published
+    return _line(one, outcome="published", partition=sent.partition, offset=sent.offset)
+
+
+def _show(lines: list[Line], *, as_json: bool) -> None:
+    refused = sum(line.refused for line in lines)
+    if as_json:
+        counts = {"published": len(lines) - refused, "refused": refused}
+        print_json(counts | {"results": [asdict(line) for line in lines]})
+        return
+    table = Table("file", "line", "alert", "revision", "outcome", "reason", "where")
+    for line in lines:
+        revision = "" if line.revision is None else str(line.revision)
+        cells = (line.file, str(line.line or "–"), line.alert_id, revision)
+        table.add_row(*cells, line.outcome, line.reason, line.path)
+    console = Console(markup=False, highlight=False)
+    console.print(table)
+    console.print(f"{len(lines) - refused} not refused, {refused} refused")

@@ -1,0 +1,78 @@
+"""`lali subscribe`: follow a feed."""
+
+import asyncio
+import json as json_text
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from broker.cli.plain import card
+from broker.client import Subscriber
+from broker.errors import SettingsInvalid
+from broker.model.release import ReleaseView
+from broker.settings import Settings, load_settings
+from broker.wire.admin import list_topics
+from broker.wire.connection import Connection
+from broker.wire.topics import Topics
+
+
+def subscribe(
+    feed: str,
+    *,
+    from_start: Annotated[bool, Parameter(negative="")] = False,
+    once: Annotated[bool, Parameter(negative="")] = False,
+    group: str | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Show what one feed receives, and wait for more until Ctrl-C.
+
+    Whatever a terminal could obey is written out. Expired releases are shown without content.
+
+    Example: `lali subscribe samoa-tcu-investigate --from-start --once`
+
+    Args:
+        feed: Id of the feed.
+        from_start: Begin at the oldest release that is kept, not at what comes next.
+        once: Stop at the present end instead of waiting.
+        group: Keep the position under this name, and go on from it.
+        json: Print each release as one line of JSON.
+    """
+    asyncio.run(
+        _follow(
+            feed,
+            load_settings(),
+            group=group,
+            from_start=from_start or once,
+            to_end=once,
+            as_json=json,
+        )
+    )
+
+
+async def _follow(
+    feed: str,
+    settings: Settings,
+    *,
+    group: str | None,
+    from_start: bool,
+    to_end: bool,
+    as_json: bool,
+) -> None:
+    connection = Connection(settings.servers(), f"lali-subscribe-{feed}")
+    topics = Topics(settings.topic_prefix, settings.partitions)
+    if topics.feed(feed) not in await list_topics(connection):
+        raise SettingsInvalid(f"there is no feed {feed}")
+    subscriber = Subscriber(
+        connection, feed, group, from_start=from_start, to_end=to_end, topics=topics
+    )
+    async with subscriber as releases:
+        async for release in releases:
+            _show(release, as_json=as_json)
+
+
+def _show(release: ReleaseView, *, as_json: bool) -> None:
+    # ASCII only: what a terminal could obey is an escape in JSON.
+    text = json_text.dumps(release.model_dump(mode="json")) if as_json else card(release) + "\n"
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

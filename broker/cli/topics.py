@@ -1,0 +1,47 @@
+"""`lali topics`: the topics that this community needs."""
+
+import asyncio
+from typing import Annotated
+
+import cyclopts
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from broker.app import make_parts
+from broker.cli import print_json
+from broker.settings import load_settings
+
+app = cyclopts.App(help="The topics that this community needs.")
+
+
+@app.command
+def apply() -> None:
+    """Create the topics that are missing; existing ones are left as they are.
+
+    Example: `lali topics apply`
+    """
+    created = asyncio.run(make_parts(load_settings()).apply_topics())
+    Console().print(f"{len(created)} topics created")
+
+
+@app.command(name="list")
+def list_topics(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """List every topic with its partitions and retention; needs no cluster.
+
+    Example: `lali topics list`
+
+    Args:
+        json: Print one JSON object.
+    """
+    specs = make_parts(load_settings()).specs()
+    if json:
+        print_json({spec.name: {"partitions": spec.partitions, **spec.config} for spec in specs})
+        return
+    table = Table("topic", "partitions", "cleanup", "retention days", "largest record")
+    for spec in specs:
+        days = int(spec.config.get("retention.ms", 0)) // 86_400_000
+        cleanup = spec.config["cleanup.policy"]
+        size = spec.config["max.message.bytes"]
+        table.add_row(spec.name, str(spec.partitions), cleanup, str(days or "–"), size)
+    Console().print(table)

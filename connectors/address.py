@@ -1,0 +1,65 @@
+"""Which network addresses a connector may reach: public ones, unless settings say more.
+
+Checked on the address that is connected to, not on the name, so that a name which changes
+its answer cannot lead a connector to this machine, a neighbour, or a metadata service.
+"""
+
+import ipaddress
+import socket
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+
+class PublicOnlyResolver(AbstractResolver):
+    """Resolves names, and keeps only the addresses that may be reached.
+
+    Raises:
+        OSError: From `resolve`, where no address is left.
+    """
+
+    def __init__(self, *, allow_loopback: bool = False, allow_private: bool = False) -> None:
+        self._inner = ThreadedResolver()
+        self._allow_loopback = allow_loopback
+        self._allow_private = allow_private
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of *host* that may be reached."""
+        found = await self._inner.resolve(host, port, family)
+        allowed = [result for result in found if self._may_reach(result["host"])]
+        if not allowed:
+            raise OSError("ADDRESS_NOT_ALLOWED")
+        return allowed
+
+    async def close(self) -> None:
+        """Close the resolver."""
+        await self._inner.close()
+
+    def _may_reach(self, host: str) -> bool:
+        return may_reach(
+            host, allow_loopback=self._allow_loopback, allow_private=self._allow_private
+        )
+
+
+def may_reach(host: str, *, allow_loopback: bool = False, allow_private: bool = False) -> bool:
+    """Whether the address *host* may be connected to."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    address = mapped or address
+    if address.is_loopback:
+        return allow_loopback
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
+        return False
+    return address.is_global or allow_private
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host* is written as a loopback address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
