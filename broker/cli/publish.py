@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from broker.cli import print_json
+from broker.cli.plain import plain
 from broker.client import Attempt, Publisher
 from broker.client.files import FromFile, alerts_in
 from broker.client.salts import kept_key
-from broker.errors import LaliError, Rejected
+from broker.errors import LaliError, Rejected, SettingsInvalid
 from broker.model.codes import Consent, PermittedAction, SourceType, Status, Tlp, Urgency
 from broker.settings import Settings, load_settings
 from broker.wire.connection import Connection
@@ -94,13 +95,15 @@ def publish(
         dry_run: Read and check everything, and send nothing.
         json: Print one JSON object.
     """
+    if not files:
+        raise SettingsInvalid("name at least one file")
     said = (options or LabelOptions()).said() | ({"originator": as_} if as_ else {})
     found = [one for path in files for one in alerts_in(path, label_file=label, label=said)]
     lines = _refused(found)
     lines += _dry(found) if dry_run else asyncio.run(_send(found, as_, load_settings()))
     lines.sort(key=lambda line: (line.file, line.line))
     _show(lines, as_json=json)
-    if not files or any(line.refused for line in lines):
+    if any(line.refused for line in lines):
         sys.exit(1)
 
 
@@ -168,11 +171,11 @@ def _show(lines: list[Line], *, as_json: bool) -> None:
         counts = {"published": len(lines) - refused, "refused": refused}
         print_json(counts | {"results": [asdict(line) for line in lines]})
         return
-    table = Table("file", "line", "alert", "revision", "outcome", "reason", "where")
+    table = Table("file", "line", "outcome", "alert, or why not")
     for line in lines:
-        revision = "" if line.revision is None else str(line.revision)
-        cells = (line.file, str(line.line or "–"), line.alert_id, revision)
-        table.add_row(*cells, line.outcome, line.reason, line.path)
+        why = f"{line.reason} at {line.path}" if line.path else line.reason
+        said = why if line.refused else line.alert_id
+        table.add_row(plain(line.file), str(line.line or "–"), line.outcome, said)
     console = Console(markup=False, highlight=False)
     console.print(table)
     console.print(f"{len(lines) - refused} not refused, {refused} refused")

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json as json_text
 import time
-from collections import Counter
+from collections import Counter, deque
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,8 +18,10 @@ from broker.policy.directory import read_directory
 from broker.settings import Settings, load_settings
 from broker.simulate import Scenario, Step, past_start
 from broker.wire.connection import Connection
-from broker.wire.sender import Sender
+from broker.wire.sender import Sender, Sent
 from broker.wire.topics import Topics
+
+_UNDER_WAY = 200
 
 
 def simulate(
@@ -71,13 +73,22 @@ async def _publish(scenario: Scenario, settings: Settings, rate: float) -> None:
     try:
         for originator in sorted({step.originator for step in scenario}):
             await sender.require(topics.intake(originator))
-        due = time.monotonic()
-        for step in scenario:
-            await sender.send(topics.intake(step.originator), step.key, step.value)
-            due += 1 / rate if rate > 0 else 0
-            await asyncio.sleep(max(0.0, due - time.monotonic()) if rate > 0 else 0)
+        await _send_all(scenario, sender, topics, rate)
     finally:
         await sender.stop()
+
+
+async def _send_all(scenario: Scenario, sender: Sender, topics: Topics, rate: float) -> None:
+    due = time.monotonic()
+    under_way: deque[asyncio.Task[Sent]] = deque()
+    for step in scenario:
+        under_way.append(await sender.begin(topics.intake(step.originator), step.key, step.value))
+        if len(under_way) > _UNDER_WAY:
+            await under_way.popleft()
+        if rate > 0:
+            due += 1 / rate
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+    await asyncio.gather(*under_way)
 
 
 def _record(step: Step) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """Send single records and know where they came to lie: for publishers outside the pipeline."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
+from aiokafka.structs import RecordMetadata
 
 from broker.errors import KafkaUnavailable, Rejected
 from broker.model.reason import Reason
@@ -48,11 +50,8 @@ class Sender:
             Rejected: ORIGINATOR_UNKNOWN; topics are created with their units only.
             KafkaUnavailable: The cluster did not answer.
         """
-        try:
-            async with asyncio.timeout(self._patience):
-                cluster = await self._producer.client.fetch_all_metadata()
-        except (KafkaError, TimeoutError) as error:
-            raise KafkaUnavailable(type(error).__name__) from None
+        async with self._in_time():
+            cluster = await self._producer.client.fetch_all_metadata()
         if topic not in cluster.topics():
             raise Rejected(Reason.ORIGINATOR_UNKNOWN, "label.originator")
 
@@ -70,16 +69,39 @@ class Sender:
             KafkaUnavailable: No answer in time. The record may have been written: send the
                 same bytes again, and the pipeline recognises the second as a duplicate.
         """
+        return await (await self.begin(topic, key, value, headers))
+
+    async def begin(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> "asyncio.Task[Sent]":
+        """Queue one record behind those before it; the task ends as `send` does.
+
+        Raises:
+            Rejected: OVERSIZED.
+            KafkaUnavailable: The queue did not move.
+        """
+        async with self._in_time():
+            written = await self._producer.send(topic, value=value, key=key, headers=list(headers))
+        return asyncio.create_task(self._settled(written))
+
+    async def _settled(self, written: "asyncio.Future[RecordMetadata]") -> Sent:
+        async with self._in_time():
+            done = await written
+        return Sent(done.partition, done.offset)
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self._patience):
-                done = await self._producer.send_and_wait(
-                    topic, value=value, key=key, headers=list(headers)
-                )
+                yield
         except _TOO_LARGE:
             raise Rejected(Reason.OVERSIZED) from None
         except (KafkaError, TimeoutError) as error:
             raise KafkaUnavailable(type(error).__name__) from None
-        return Sent(done.partition, done.offset)
 
     async def stop(self) -> None:
         """Send what is waiting and disconnect."""
