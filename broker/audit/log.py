@@ -75,10 +75,11 @@ _CANCELLED = Outcome(Verdict.WITHHOLD, 0, (), Reason.CANCELLED)
 
 
 def _meaning(entry: AuditEntry, feed: str, outcome: Outcome) -> tuple[str, Outcome]:
-    if feed in entry.recalled:
-        return ("recalled", outcome)
+    recalled = feed in entry.recalled
     if entry.message_type == "CANCEL":
-        return ("withheld", _CANCELLED)
+        return ("recalled" if recalled else "withheld", _CANCELLED)
+    if recalled:
+        return ("recalled", outcome)
     return ("released" if outcome.verdict is Verdict.RELEASE else "withheld", outcome)
 
 

@@ -104,8 +104,8 @@ def trace_tree(found: Trace) -> Tree:
     for revision in found["revisions"]:
         head = (
             f"[bold]revision {revision['revision']}[/] {revision['message_type']} "
-            f"from [cyan]{escape(revision['originator'] or '?')}[/], decided {_time(revision['at'])} "
-            f"[dim]bundle {revision['bundle'][:12]}[/]"
+            f"from [cyan]{escape(revision['originator'] or '?')}[/], "
+            f"decided {_time(revision['at'])} [dim]bundle {revision['bundle'][:12]}[/]"
         )
         branch = tree.add(head)
         for group in revision["groups"]:

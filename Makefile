@@ -1,0 +1,31 @@
+# make demo runs the main job on a real Kafka; make test passes the tests. Both set everything up.
+# Arguments go through ARGS:  make demo ARGS="--alerts 300 --seed 3"
+
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: help setup demo up test check bench clean
+
+help:            ## what can be made
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): [^#]*##/  make \1\t/' | expand -t 16
+
+setup:           ## virtual environment, locked dependencies, Kafka's jars
+	@deploy/setup.sh
+
+demo: setup      ## a Pacific region at work, live, and the balance of it all
+	@$(BIN)/lali demo $(ARGS)
+
+up: setup        ## the same roles, kept running, with data in ./.lali
+	@$(BIN)/lali up $(ARGS)
+
+test: setup      ## all tests, on a real Kafka
+	@$(BIN)/pytest $(ARGS)
+
+check: setup     ## form, lint, types, import contracts, schemas, policy
+	@deploy/check.sh
+
+bench: setup     ## what an alert costs, in CPU µs
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean:           ## remove what was made here
+	rm -rf .venv .lali .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build

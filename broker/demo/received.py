@@ -1,0 +1,36 @@
+"""Everything that any recipient received, byte by byte, wherever it lies."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from broker.app import Parts
+from broker.demo.partners import TOPIC_FEEDS, WebhookDesk, partner_topic
+from broker.wire.tail import read_to_end
+
+#: Feed, where it was found, and the bytes.
+Found = tuple[str, str, bytes]
+
+
+async def everything_received(
+    parts: Parts, desk: WebhookDesk, folder: Path
+) -> AsyncIterator[Found]:
+    """Yield every byte that a feed, file, webhook, partner topic or dead letter holds."""
+    connection = parts.connection("scan")
+    for feed in parts.community.feeds:
+        for place in (parts.topics.feed(feed), parts.topics.dead_letter(feed)):
+            async for record in read_to_end(connection, [place]):
+                headers = b"".join(content for _, content in record.headers)
+                yield feed, place, (record.key or b"") + (record.value or b"") + headers
+    for feed in TOPIC_FEEDS:
+        async for record in read_to_end(connection, [partner_topic(feed)]):
+            yield feed, partner_topic(feed), (record.key or b"") + (record.value or b"")
+    for feed, bodies in desk.received.items():
+        for body in bodies.values():
+            yield feed, "webhook", body
+    for found in _files(folder):
+        yield found
+
+
+def _files(folder: Path) -> list[Found]:
+    paths = [path for path in folder.glob("*/*") if path.is_file()]
+    return [(path.parent.name, "file", path.name.encode() + path.read_bytes()) for path in paths]
