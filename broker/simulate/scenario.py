@@ -12,7 +12,8 @@ from broker.simulate.cast import Cast, Community
 from broker.simulate.chance import chance, rota
 from broker.simulate.lives import LIVES, Beat, Expectation, live
 from broker.simulate.poison import POISONS, key_of
-from broker.simulate.stories import STORIES, WITH_VICTIMS, Story
+from broker.simulate.sketch import Story
+from broker.simulate.stories import STORIES, WITH_VICTIMS
 from broker.simulate.telling import Case, Telling, tell, to_bytes
 
 #: One poisoned input for so many alerts, and at least one of each kind in a long scenario.

@@ -5,29 +5,13 @@ promises to South Asian workers, uninspected logging camps, sexual exploitation 
 visa front companies. Every person, firm and vessel is made up.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
-
 from broker.model.codes import RecipientClass as Kind
 from broker.model.content import Conveyances as Moved
 from broker.model.content import Documents, Role, Suspects, Victims
 from broker.simulate.chance import some
 from broker.simulate.names import FIRMS
 from broker.simulate.props import Props
-
-
-@dataclass(frozen=True)
-class Sketch:
-    """A story before it becomes an alert: who tells it, and the parts that differ."""
-
-    originator: str
-    label: dict[str, Any]
-    compartments: dict[str, Any]
-    distribution: dict[str, Any] = field(default_factory=dict)
-
-
-Story = Callable[[Props], Sketch]
+from broker.simulate.sketch import Sketch, Story, case_of
 
 
 def fishing_crew(props: Props) -> Sketch:
@@ -39,7 +23,7 @@ def fishing_crew(props: Props) -> Sketch:
     ]
     return Sketch(
         props.cast.publisher(props.random, Kind.POLICE, Kind.TCU, near=ports).id,
-        _case("FISHING", "FORCED_LABOUR", [home], ports[:-1], ports[-1:])
+        case_of("FISHING", "FORCED_LABOUR", [home], ports[:-1], ports[-1:])
         | {"at_risk": "YES", "in_transit": "YES", "urgency": "IMMEDIATE", "severity": "SEVERE"}
         | {"conveyance_kinds": ("VESSEL",), "minor": "NO", "consent": "NOT_ASKED"},
         {
@@ -64,7 +48,7 @@ def job_promise(props: Props) -> Sketch:
     agent = props.person("suspects", 1, home, Role.FACILITATOR, age=29)
     return Sketch(
         props.cast.publisher(props.random, Kind.IMMIGRATION, Kind.POLICE, near=[there]).id,
-        _case("ACCOMMODATION_AND_FOOD", "FORCED_LABOUR", [home], ["IN"], [there])
+        case_of("ACCOMMODATION_AND_FOOD", "FORCED_LABOUR", [home], ["IN"], [there])
         | {"means": ("FRAUD", "DECEPTION"), "minor": "NO", "consent": "GIVEN"}
         | {"urgency": "EXPECTED", "severity": "MODERATE", "conveyance_kinds": ("FLIGHT",)},
         {
@@ -89,7 +73,7 @@ def logging_camp(props: Props) -> Sketch:
     boss = props.person("suspects", 1, "CN", Role.SUSPECT, age=29)
     return Sketch(
         props.cast.publisher(props.random, Kind.POLICE, near=[where]).id,
-        _case("LOGGING", "FORCED_LABOUR", [where], [], [where])
+        case_of("LOGGING", "FORCED_LABOUR", [where], [], [where])
         | {"means": ("ABUSE_OF_VULNERABILITY",), "minor": "UNKNOWN", "consent": "NOT_CAPABLE"}
         | {"at_risk": "UNKNOWN", "urgency": "FUTURE", "severity": "SEVERE"},
         {
@@ -114,7 +98,7 @@ def minors(props: Props) -> Sketch:
     adult = props.person("suspects", 1, home, Role.SUSPECT, age=29)
     return Sketch(
         props.cast.publisher(props.random, Kind.CHILD_PROTECTION, Kind.POLICE, near=[home]).id,
-        _case("ACCOMMODATION_AND_FOOD", "SEXUAL_EXPLOITATION", [home], [], [home])
+        case_of("ACCOMMODATION_AND_FOOD", "SEXUAL_EXPLOITATION", [home], [], [home])
         | {"means": (), "minor": "YES", "consent": "GUARDIAN_GIVEN", "tlp": "AMBER_STRICT"}
         | {"at_risk": "YES", "urgency": "IMMEDIATE", "severity": "EXTREME"},
         {
@@ -139,7 +123,7 @@ def visa_front(props: Props) -> Sketch:
     papers = [props.passport("documents", home, director.pid) for _ in range(2)]
     return Sketch(
         props.cast.publisher(props.random, Kind.IMMIGRATION, near=[there]).id,
-        _case("CONSTRUCTION", "FORCED_LABOUR", [home], [], [there])
+        case_of("CONSTRUCTION", "FORCED_LABOUR", [home], [], [there])
         | {"acts": ("RECRUITMENT", "HARBOURING"), "consent": "NOT_APPLICABLE", "minor": "NO"}
         | {"tlp": "GREEN", "urgency": "FUTURE", "severity": "MODERATE", "at_risk": "NO"},
         {
@@ -157,7 +141,7 @@ def correlation(props: Props) -> Sketch:
     owner = props.person("suspects", 1, "CN", Role.ASSOCIATE, age=29)
     return Sketch(
         props.cast.publisher(props.random, Kind.REGIONAL_COORDINATION).id,
-        _case("FISHING", "FORCED_LABOUR", ["ID"], ["SB", "VU"], ["FJ", "WS"])
+        case_of("FISHING", "FORCED_LABOUR", ["ID"], ["SB", "VU"], ["FJ", "WS"])
         | {"fact_or_assessment": "ASSESSMENT", "consent": "NOT_APPLICABLE", "minor": "NO"}
         | {"urgency": "EXPECTED", "caveats": ("ORCON",), "conveyance_kinds": ("VESSEL",)},
         {
@@ -175,7 +159,7 @@ def consignment(props: Props) -> Sketch:
     """Customs find living quarters where the manifest says frozen fish."""
     return Sketch(
         props.cast.publisher(props.random, Kind.CUSTOMS).id,
-        _case("TRANSPORT", "OTHER", [], ["PG"], ["SB", "FJ"])
+        case_of("TRANSPORT", "OTHER", [], ["PG"], ["SB", "FJ"])
         | {"acts": ("TRANSPORTATION",), "consent": "NOT_APPLICABLE", "minor": "UNKNOWN"}
         | {"tlp": "GREEN", "conveyance_kinds": ("VESSEL",), "urgency": "EXPECTED"},
         {
@@ -195,7 +179,7 @@ def tip(props: Props) -> Sketch:
     consent = props.random.choice(["NOT_ASKED", "REFUSED", "GIVEN"])
     return Sketch(
         props.cast.publisher(props.random, Kind.CIVIL_SOCIETY).id,
-        _case("DOMESTIC_WORK", "SERVITUDE", [home], [], [there])
+        case_of("DOMESTIC_WORK", "SERVITUDE", [home], [], [there])
         | {"source_type": "CIVIL_SOCIETY", "consent": consent, "minor": "NO", "at_risk": "YES"}
         | {"caveats": ("NO_IMMIGRATION_ENFORCEMENT",), "urgency": "EXPECTED"},
         {
@@ -216,7 +200,7 @@ def red(props: Props) -> Sketch:
     officer = props.person("suspects", 1, where, Role.SUSPECT, age=29)
     return Sketch(
         props.cast.publisher(props.random, Kind.TCU, Kind.POLICE, near=[where]).id,
-        _case("ARTS_AND_ENTERTAINMENT", "SEXUAL_EXPLOITATION", ["TH"], [], [where])
+        case_of("ARTS_AND_ENTERTAINMENT", "SEXUAL_EXPLOITATION", ["TH"], [], [where])
         | {"tlp": "RED", "caveats": ("ORCON", "NO_ONWARD"), "minor": "NO", "consent": "REFUSED"},
         {
             "summary": props.summary("Operation in preparation"),
@@ -243,22 +227,3 @@ STORIES: dict[Story, int] = {
     tip: 4,
     red: 1,
 }
-
-
-def _case(
-    sector: str, exploitation: str, origin: list[str], transit: list[str], destination: list[str]
-) -> dict[str, Any]:
-    return {
-        "tlp": "AMBER",
-        "source_type": "AGENCY",
-        "reliability": "B",
-        "credibility": "TWO",
-        "certainty": "LIKELY",
-        "exploitation": (exploitation,),
-        "acts": ("RECRUITMENT", "TRANSFER"),
-        "means": ("COERCION",),
-        "sectors": (sector,),
-        "countries_origin": tuple(origin),
-        "countries_transit": tuple(transit),
-        "countries_destination": tuple(destination),
-    }

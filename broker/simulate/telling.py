@@ -16,7 +16,7 @@ from broker.simulate.canary import Mint
 from broker.simulate.cast import Cast
 from broker.simulate.chance import chance, uuid_by
 from broker.simulate.props import Props
-from broker.simulate.stories import Sketch, Story
+from broker.simulate.sketch import Sketch, Story
 from broker.wire.alert_codec import SALT_BYTES, encode_alert
 
 _Fields = dict[str, Any]
