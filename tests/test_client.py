@@ -1,6 +1,7 @@
 """Publisher and Subscriber against a real Kafka."""
 
 import asyncio
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from broker.client import Publisher, Subscriber
 from broker.client.salts import derived_salts, kept_key
+from broker.cluster.local import LocalKafka
 from broker.errors import KafkaUnavailable, Rejected, SettingsInvalid
 from broker.model.reason import Reason
 from broker.model.release import ReleaseKind
@@ -143,6 +145,37 @@ async def test_revisions_of_one_alert_keep_their_order_in_a_batch(cluster, topic
     for number in range(3):
         mine = [label.revision for label in sent if label.alert_id == alert_id_of(number)]
         assert mine == list(range(1, 101))
+
+
+@kafka_needed
+@pytest.mark.chaos
+async def test_a_broker_killed_and_paused_while_publishing_loses_and_doubles_nothing(topics):
+    alerts = [make_alert(alert_id=alert_id_of(n)) for n in range(3_000)]
+    with LocalKafka() as kafka:
+        (node,) = kafka.nodes
+        connection = Connection(kafka.bootstrap_servers)
+        await apply_topics(connection, topics.specs([UNIT], []))
+
+        async def disturb():
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(node.kill)
+            await asyncio.to_thread(node.start)
+            await asyncio.sleep(4)
+            node.pause()
+            await asyncio.sleep(3)
+            node.go_on()
+
+        async with Publisher(connection, UNIT, topics=topics) as publisher:
+            disturbing = asyncio.create_task(disturb())
+            attempts = [attempt async for attempt in publisher.publish_all(_slowly(alerts))]
+            await disturbing
+        records = await _intake(connection, topics)
+
+    assert [attempt.error for attempt in attempts if attempt.error] == []
+    told = {(a.published.partition, a.published.offset): a.alert.label.alert_id for a in attempts}
+    found = {(r.partition, r.offset): decode_alert(r.value).label.alert_id for r in records}
+    assert found == told
+    assert len(records) == 3_000
 
 
 @kafka_needed
@@ -282,6 +315,12 @@ async def _fail_at_the_first(subscriber):
     async with subscriber as releases:
         async for _ in releases:
             raise RuntimeError("disk full")
+
+
+def _slowly(alerts):
+    for alert in alerts:
+        time.sleep(0.003)
+        yield alert
 
 
 def _verbose(number):
