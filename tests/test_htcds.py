@@ -1,5 +1,6 @@
 """HTCDS 2.0 cases from the standard's own files: every picklist value maps, nothing is guessed."""
 
+import contextlib
 import csv
 import io
 import re
@@ -10,6 +11,8 @@ from xml.etree import ElementTree
 
 import openpyxl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from broker.errors import Rejected
 from broker.model.codes import Consent, Exploitation, Sector
@@ -486,6 +489,51 @@ def test_a_sheet_that_claims_to_be_huge_and_is_not_is_read(tmp_path):
     )
 
     assert _alert(path).label.minor == "YES"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_are_rows_or_a_refusal_as_csv(tmp_path, content):
+    header = ",".join(ROW).encode() + b"\n"
+    for start in (b"", header):
+        path = tmp_path / "c.csv"
+        path.write_bytes(start + content)
+        with contextlib.suppress(Rejected):
+            assert all(one.draft or one.refusal for one in read_htcds(path, BASE))
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
+)
+@given(st.data())
+def test_any_damage_to_a_spreadsheet_is_rows_or_a_refusal(tmp_path, data):
+    whole = bytearray(_repacked(tmp_path, lambda _name, part: part).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "damaged.xlsx"
+    path.write_bytes(whole)
+
+    with contextlib.suppress(Rejected):
+        assert all(one.draft or one.refusal for one in read_htcds(path, BASE))
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
+)
+@given(st.data())
+def test_any_damage_within_a_spreadsheets_parts_is_rows_or_a_refusal(tmp_path, data):
+    def spoil(name, part):
+        if not name.endswith(".xml") or not data.draw(st.booleans()):
+            return part
+        at = data.draw(st.integers(0, len(part)))
+        return (
+            part[:at] + data.draw(st.binary(max_size=6)) + part[at + data.draw(st.integers(0, 4)) :]
+        )
+
+    path = _repacked(tmp_path, spoil)
+
+    with contextlib.suppress(Rejected):
+        assert all(one.draft or one.refusal for one in read_htcds(path, BASE))
 
 
 def test_every_column_has_a_label_of_its_own():

@@ -11,7 +11,7 @@ from rich.console import Console
 from broker.cluster.jars import jars as resolve_jars
 from broker.cluster.local import LocalKafka
 
-app = cyclopts.App(help="A real Kafka on this machine, for development.")
+app = cyclopts.App(name="kafka", help="A real Kafka on this machine, for development.")
 
 
 @app.command

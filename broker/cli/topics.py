@@ -12,7 +12,7 @@ from broker.app import make_parts
 from broker.cli import print_json
 from broker.settings import load_settings
 
-app = cyclopts.App(help="The topics that this community needs.")
+app = cyclopts.App(name="topics", help="The topics that this community needs.")
 
 
 @app.command

@@ -7,6 +7,7 @@ own: publishing the same alert again, after a lost answer or by mistake, is a du
 
 import hmac
 import os
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -30,15 +31,21 @@ def kept_key(path: Path) -> bytes:
     Raises:
         SettingsInvalid: The file is there and is no key.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read(path)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path)
+    return _read(path)
+
+
+def _make(path: Path) -> None:
+    # Written beside and linked: of two processes that come first, both read one whole key.
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        key = os.urandom(KEY_BYTES)
-        file.write(key)
-    return key
+        file.write(os.urandom(KEY_BYTES))
+    with suppress(FileExistsError):
+        path.hardlink_to(beside)
+    beside.unlink()
 
 
 def _read(path: Path) -> bytes:

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from broker.errors import Rejected
 from broker.model.alert import Alert
@@ -22,9 +21,9 @@ from broker.pipeline.route import INTAKE_HEADER, epoch_ms
 from broker.wire import codec
 from broker.wire.alert_codec import decode_alert
 from broker.wire.connection import Connection
-from broker.wire.consumer import ConsumerRecord, group_consumer
+from broker.wire.consumer import Consumer, ConsumerRecord, group_consumer
 from broker.wire.partition import partition_of
-from broker.wire.producer import idempotent_producer
+from broker.wire.producer import Producer, idempotent_producer
 from broker.wire.topics import Topics
 
 log = structlog.get_logger()
@@ -109,7 +108,7 @@ class Accept:
             await consumer.stop()
             await producer.stop()
 
-    async def _accept_next(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+    async def _accept_next(self, consumer: Consumer, producer: Producer) -> None:
         fetched = await consumer.getmany(timeout_ms=100, max_records=_ALERTS_AT_ONCE)
         if not fetched:
             return
@@ -122,7 +121,7 @@ class Accept:
         await consumer.commit({tp: records[-1].offset + 1 for tp, records in fetched.items()})
 
     async def _forward(
-        self, producer: AIOKafkaProducer, record: ConsumerRecord
+        self, producer: Producer, record: ConsumerRecord
     ) -> list[asyncio.Future[Any]]:
         try:
             alert = accept(record, self._originators[record.topic], self._clock())
@@ -144,7 +143,7 @@ class Accept:
         return [future]
 
     async def _quarantine(
-        self, producer: AIOKafkaProducer, record: ConsumerRecord, rejected: Rejected
+        self, producer: Producer, record: ConsumerRecord, rejected: Rejected
     ) -> list[asyncio.Future[Any]]:
         self.counts["quarantined"] += 1
         log.warning("alert.quarantined", reason=rejected.reason.value, path=rejected.path)

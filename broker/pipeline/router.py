@@ -10,13 +10,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import structlog
-from aiokafka import AIOKafkaConsumer
 
 from broker.model.reason import Reason
 from broker.pipeline.known import PlanOf
 from broker.pipeline.route import PartitionRouter, epoch_ms
 from broker.wire.connection import Connection
-from broker.wire.consumer import ConsumerRecord, Gate, group_consumer
+from broker.wire.consumer import Consumer, ConsumerRecord, Gate, group_consumer
 from broker.wire.partition import Target
 from broker.wire.producer import Outbox, TransactionalProducer, TransactionFailed
 from broker.wire.tail import read_to_end
@@ -107,7 +106,7 @@ class Router:
             await self._close_lanes(set(self._lanes))
             await consumer.stop()
 
-    async def _open_lane(self, consumer: AIOKafkaConsumer, gate: Gate, partition: Target) -> None:
+    async def _open_lane(self, consumer: Consumer, gate: Gate, partition: Target) -> None:
         async with gate.turning:
             if partition not in gate.waiting():
                 return  # revoked meanwhile
@@ -135,7 +134,7 @@ class Router:
             if lane is not None:
                 await lane.producer.discard()
 
-    async def _route_next(self, consumer: AIOKafkaConsumer, gate: Gate) -> None:
+    async def _route_next(self, consumer: Consumer, gate: Gate) -> None:
         fetched = await consumer.getmany(timeout_ms=100, max_records=2 * TRANSACTION_ALERTS)
         async with gate.turning:
             rounds = [

@@ -13,8 +13,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 
 from broker.wire.connection import Connection
 
-__all__ = ["PATIENT_MS", "ConsumerRecord", "Gate", "group_consumer"]
+__all__ = ["PATIENT_MS", "Consumer", "ConsumerRecord", "Gate", "group_consumer"]
 
+
+#: A consumer, for annotations outside this package.
+Consumer = AIOKafkaConsumer
 
 #: A recipient may be away for days: a delivery that waits is no dead consumer. Heartbeats
 #: still prove that the process lives.

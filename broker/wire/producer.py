@@ -21,6 +21,9 @@ from aiokafka.errors import (
 from broker.wire.connection import Connection
 from broker.wire.topics import ALERT_BYTES
 
+#: A producer, for annotations outside this package.
+Producer = AIOKafkaProducer
+
 #: Room for one transaction's share of a partition. A record larger than this goes alone.
 BATCH_BYTES = 512 << 10
 #: The broker aborts a transaction left open this long; readers wait for no longer.

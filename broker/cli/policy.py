@@ -1,0 +1,182 @@
+"""`lali policy`: check and test a bundle, and ask who would see an alert."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import cyclopts
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from broker.cli import print_json
+from broker.errors import Rejected, SettingsInvalid
+from broker.model.alert import Alert
+from broker.model.compartment import compartments_in
+from broker.model.decision import Plan, Verdict
+from broker.model.reason import Reason
+from broker.pipeline.publish import split
+from broker.pipeline.route import epoch_ms
+from broker.policy.bundle import load_bundle
+from broker.policy.cases import try_cases
+from broker.policy.decide import Decider, view_of
+from broker.policy.facts import Facts
+from broker.policy.lint import lint
+from broker.settings import load_settings
+from broker.wire.alert_codec import decode_alert
+from connectors.intake import lali_json
+
+app = cyclopts.App(name="policy", help="Check and test a bundle; ask who would see an alert.")
+
+Json = Annotated[bool, Parameter(negative="")]
+
+
+def _decider(bundle: Path | None) -> Decider:
+    return Decider(load_bundle(bundle or load_settings().bundle))
+
+
+@app.command
+def check(*, bundle: Path | None = None, json: Json = False) -> None:
+    """Check a bundle: Cedar's own validation, unknown names, rules that no case decides.
+
+    Example: `lali policy check --bundle policies/pacific`
+
+    Args:
+        bundle: Folder of the bundle; the one in the settings if not given.
+        json: Print one JSON object.
+    """
+    decider = _decider(bundle)
+    found = lint(decider.bundle, try_cases(decider))
+    errors = [finding for finding in found if finding.severity == "error"]
+    if json:
+        rows = [{"severity": f.severity, "where": f.where, "text": f.text} for f in found]
+        print_json({"findings": rows, "errors": len(errors)})
+    else:
+        table = Table("severity", "where", "what")
+        for finding in found:
+            table.add_row(finding.severity, finding.where, finding.text)
+        console = Console()
+        if found:
+            console.print(table)
+        rules, feeds = decider.bundle.rules.rules, decider.bundle.community.feeds
+        console.print(
+            f"{len(rules)} rules, {len(feeds)} feeds, bundle {decider.bundle.digest.hex()[:12]}: "
+            f"{len(errors)} errors, {len(found) - len(errors)} warnings"
+        )
+    sys.exit(1 if errors else 0)
+
+
+@app.command(name="test")
+def try_bundle(*, bundle: Path | None = None, verbose: Json = False, json: Json = False) -> None:
+    """Try every case of a bundle on the real engine.
+
+    Example: `lali policy test --verbose`
+
+    Args:
+        bundle: Folder of the bundle; the one in the settings if not given.
+        verbose: Show the cases that hold, too.
+        json: Print one JSON object.
+    """
+    decider = _decider(bundle)
+    tried = try_cases(decider)
+    failed = [each for each in tried if each.differences]
+    decided = {r for t in tried for r in t.decision.outcome.rules + t.decision.outcome.held}
+    rules = decider.bundle.rules.by_id
+    if json:
+        rows = [
+            {"file": t.file, "case": t.case.name, "differences": list(t.differences)} for t in tried
+        ]
+        print_json(
+            {"cases": rows, "failed": len(failed), "rules_decided": len(decided & set(rules))}
+        )
+    else:
+        table = Table("file", "case", "feed", "differs")
+        for each in tried if verbose else failed:
+            difference = "; ".join(each.differences) or "[green]holds[/]"
+            table.add_row(each.file, each.case.name, each.case.feed, difference)
+        console = Console()
+        if table.row_count:
+            console.print(table)
+        console.print(
+            f"{len(tried)} cases, {len(failed)} failed; "
+            f"{len(decided & set(rules))} of {len(rules)} rules decided one"
+        )
+    sys.exit(1 if failed or not tried else 0)
+
+
+@app.command
+def who(
+    *, alert: Path, feed: str | None = None, bundle: Path | None = None, json: Json = False
+) -> None:
+    """Show which feeds would receive an alert, what they would see, and by which rules.
+
+    Nothing is sent. The same engine decides as in the broker.
+
+    Example: `lali policy who --alert schemas/alert/samples/fishing-crew.json`
+
+    Args:
+        alert: Lali JSON, or a framed Avro alert (.avro).
+        feed: Only this feed.
+        bundle: Folder of the bundle; the one in the settings if not given.
+        json: Print one JSON object.
+    """
+    decider = _decider(bundle)
+    read = _read_alert(alert)
+    now = epoch_ms()
+    embargo = read.distribution.embargo_until
+    facts = Facts(
+        expired=read.label.expires_at.timestamp() * 1000 <= now,
+        embargoed=embargo is not None and embargo.timestamp() * 1000 > now,
+    )
+    plan = decider.plan(view_of(read.label, read.distribution), facts)
+    rows = [row for row in _rows(plan, read.compartments.mask) if feed in (None, row["feed"])]
+    if feed is not None and not rows:
+        raise SettingsInvalid(f"no active feed is called {feed}")
+    if json:
+        print_json({"alert_id": str(read.label.alert_id), "feeds": rows})
+        return
+    Console().print(_who_table(read.label.alert_id, rows))
+
+
+def _rows(plan: Plan, present: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "feed": recipient.feed,
+            "unit": recipient.unit,
+            "purpose": recipient.purpose,
+            "verdict": group.outcome.verdict.value,
+            "sees": [n.value for n in compartments_in(group.outcome.compartments & present)],
+            "rules": list(group.outcome.rules),
+            "held": list(group.outcome.held),
+            "reason": group.outcome.reason.value if group.outcome.reason else None,
+            "acknowledge_within_seconds": group.outcome.acknowledge_within_seconds,
+        }
+        for group in plan.groups
+        for recipient in group.recipients
+    ]
+
+
+def _who_table(alert_id: UUID, rows: list[dict[str, Any]]) -> Table:
+    released = sum(row["verdict"] == Verdict.RELEASE.value for row in rows)
+    title = f"{alert_id}: {released} of {len(rows)} feeds would receive"
+    table = Table("feed", "sees", "by", title=title, title_justify="left")
+    for row in rows:
+        sees = ", ".join(row["sees"]) or "the label only"
+        if row["verdict"] == Verdict.WITHHOLD.value:
+            sees = f"[dim]nothing: {row['reason']}[/]"
+        by = ", ".join(row["rules"])
+        if row["held"]:
+            by += f" [yellow](held: {', '.join(row['held'])})[/]"
+        table.add_row(row["feed"], sees, by)
+    return table
+
+
+def _read_alert(file: Path) -> Alert:
+    try:
+        content = file.read_bytes()
+    except OSError:
+        raise Rejected(Reason.FILE_UNREADABLE, file.name) from None
+    if file.suffix == ".avro":
+        return decode_alert(content)
+    return split(lali_json.parse(content))
