@@ -110,10 +110,6 @@ class Decider:
         made: dict[tuple[Any, ...], Outcome] = {}
         outcomes = {}
         for feed in self._feeds:
-            guard = guard_against(reduced, feed, facts)
-            if guard is not None:
-                outcomes[feed.id] = guarded(guard)
-                continue
             key = self._shared(feed, reduced)
             if key not in made:
                 context = context_of(feed, expired=facts.expired, embargoed=facts.embargoed)
@@ -122,7 +118,7 @@ class Decider:
                     if evaluation
                     else Outcome(Verdict.WITHHOLD, 0, (), Reason.POLICY_ERROR)
                 )
-            outcomes[feed.id] = made[key]
+            outcomes[feed.id] = guarded(made[key], guard_against(reduced, feed, facts))
         return outcomes
 
     def _evaluation(self, reduced: Reduced) -> Evaluation | None:

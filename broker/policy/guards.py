@@ -1,7 +1,8 @@
-"""What no rule can permit: guards in code, before any rule is asked.
+"""What no rule can permit: guards in code, behind the rules.
 
-The bundle has rules for each of these too. A guard here means that a mistake in a bundle
-cannot release what must never be released.
+The bundle has a rule for each of these, and it is the rule that decides. A guard means that
+a mistake in a bundle cannot release what must never be released; where one had to step in,
+the decision names it.
 """
 
 from typing import NamedTuple
@@ -45,6 +46,10 @@ def guard_against(reduced: Reduced, feed: Feed, facts: Facts) -> Guard | None:
     return None
 
 
-def guarded(guard: Guard) -> Outcome:
-    """Return the outcome that *guard* stands for."""
+def guarded(outcome: Outcome, guard: Guard | None) -> Outcome:
+    """Return *outcome* as *guard* leaves it."""
+    if guard is None or outcome.reason is Reason.POLICY_ERROR:
+        return outcome
+    if outcome.verdict is Verdict.WITHHOLD:
+        return Outcome(Verdict.WITHHOLD, 0, outcome.rules or (guard.name,), guard.reason)
     return Outcome(Verdict.WITHHOLD, 0, (guard.name,), guard.reason)

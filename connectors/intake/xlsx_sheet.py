@@ -1,5 +1,6 @@
 """The first sheet of an Excel file, read with bounds on everything it could expand to."""
 
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from connectors.intake.sheet import MAX_BYTES, Cell, Row, within_limits
 #: All parts of the file together, unpacked, bytes; and how many parts it may have.
 MAX_UNPACKED_BYTES = 32 << 20
 MAX_PARTS = 500
+
+# Its warnings repeat cells, such as a date that is out of range, to standard error.
+warnings.filterwarnings("ignore", module=r"openpyxl\.")
 
 _NOT_A_WORKBOOK = (
     InvalidFileException,
