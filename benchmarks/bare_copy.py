@@ -12,9 +12,7 @@ from broker.wire.connection import Connection
 TRANSACTION_ALERTS = 500
 
 
-async def copy(
-    connection: Connection, source: str, target: str, alerts: int, warm_up: int
-) -> Cost:
+async def copy(connection: Connection, source: str, target: str, alerts: int, warm_up: int) -> Cost:
     """Copy *warm_up* alerts unmeasured, then *alerts* measured, from *source* to *target*."""
     consumer = AIOKafkaConsumer(
         **connection.options(),
