@@ -66,7 +66,11 @@ def measure(servers: str, console: Console, *, quick: bool) -> Figures:
         "route": {
             **routed.figures(),
             "ratio_to_bare_copy": round(
-                median(c.cpu_us_per_alert / r.cpu_us_per_alert for c, r in zip(copies, routes)), 3
+                median(
+                    c.cpu_us_per_alert / r.cpu_us_per_alert
+                    for c, r in zip(copies, routes, strict=True)
+                ),
+                3,
             ),
         },
         "route_cold_labels": cold.figures(),

@@ -83,9 +83,7 @@ def _evolution_faults(catalogue: Catalogue) -> Iterator[str]:
 def incompatibilities(reader: AvroSchema, writer: AvroSchema) -> list[str]:
     """Return why *reader* cannot read what *writer* wrote, by Apache Avro's own judgement."""
     checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]
-    result = checker.get_compatibility(
-        make_avsc_object(reader), make_avsc_object(writer)
-    )
+    result = checker.get_compatibility(make_avsc_object(reader), make_avsc_object(writer))
     if result.compatibility is SchemaCompatibilityType.compatible:
         return []
     places = sorted(result.locations) or ["/"]
