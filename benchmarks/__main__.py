@@ -92,7 +92,7 @@ def run(task: Task) -> Cost:
 
 
 def _fan_out(servers: str, feeds: int, *, quick: bool) -> Figures:
-    alerts = max((40_000 if quick else 120_000) // feeds, 400)
+    alerts = max((40_000 if quick else 150_000) // feeds, 400 if quick else 1000)
     cost = run(Task("route", servers, alerts, feeds=feeds, released=feeds))
     return {
         "feeds": feeds,

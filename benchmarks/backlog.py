@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from broker.model.community import Feed
+from broker.pipeline.accepted import intake_header
 from broker.policy.bundle import Bundle, load_bundle
 from broker.policy.decide import Decider
 from broker.resources import shipped
@@ -120,7 +121,9 @@ async def fill(
     futures = []
     for originator, key, value in alerts:
         topic = topic_of if isinstance(topic_of, str) else topic_of[originator]
-        futures.append(await producer.send(topic, value, key=key, partition=0))
+        headers = [intake_header(0, count)]
+        sent = await producer.send(topic, value, key=key, partition=0, headers=headers)
+        futures.append(sent)
         count += 1
         if len(futures) >= 5000:
             for future in futures:

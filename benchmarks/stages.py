@@ -106,17 +106,23 @@ class _Partner:
 
 
 async def _measure(role: Any, done: Callable[[], int], alerts: int) -> Cost:
-    """Run *role* until *done* reaches *alerts*; the first tenth is not counted."""
+    """Run *role* until *done* reaches *alerts*; the first tenth is not counted.
+
+    Raises:
+        TimeoutError: It did not get there, or so fast that nothing was measured.
+    """
     running = asyncio.create_task(role.run())
     started: Meter | None = None
     skipped = 0
     deadline = time.monotonic() + 300
     while done() < alerts and time.monotonic() < deadline:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.005)
         if started is None and done() >= alerts // 10:
             started, skipped = Meter(), done()
     if started is None or done() < alerts:
         raise TimeoutError(f"only {done()} of {alerts} alerts in time")
+    if skipped >= alerts:
+        raise TimeoutError("measured nothing: too few alerts")
     cost = started.read(alerts - skipped)
     role.stop()
     await asyncio.wait([running], timeout=20)

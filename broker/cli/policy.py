@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from broker.cli import print_json
+from broker.clock import epoch_ms
 from broker.errors import Rejected, SettingsInvalid
 from broker.model.alert import Alert
 from broker.model.compartment import compartments_in
 from broker.model.decision import Plan, Verdict
 from broker.model.reason import Reason
 from broker.pipeline.publish import split
-from broker.pipeline.route import epoch_ms
 from broker.policy.bundle import load_bundle
 from broker.policy.cases import try_cases
 from broker.policy.decide import Decider, view_of

@@ -13,11 +13,12 @@ from uuid import UUID
 
 import structlog
 
+from broker.clock import epoch_ms
 from broker.errors import Rejected
 from broker.model.alert import Alert
 from broker.model.codes import MessageType
 from broker.model.reason import Reason
-from broker.pipeline.route import INTAKE_HEADER, epoch_ms
+from broker.pipeline.accepted import intake_header
 from broker.wire import codec
 from broker.wire.alert_codec import decode_alert
 from broker.wire.connection import Connection
@@ -131,14 +132,13 @@ class Accept:
             log.error("alert.failed", code=type(fault).__name__)  # noqa: TRY400
             return await self._quarantine(producer, record, Rejected(Reason.UNEXPECTED))
         self.counts["accepted"] += 1
-        position = f"{record.partition}:{record.offset}".encode()
         key = str(alert.label.alert_id).encode()
         future = await producer.send(
             self._topics.alerts,
             value=record.value,
             key=key,
             partition=partition_of(key, self._topics.partitions),
-            headers=[(INTAKE_HEADER, position)],
+            headers=[intake_header(record.partition, record.offset)],
         )
         return [future]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from broker.clock import epoch_ms
 from broker.connector import Connector
 from broker.errors import RecipientRefused, RecipientUnavailable, Rejected
 from broker.model.reason import Reason
@@ -25,7 +26,6 @@ from broker.pipeline.delivery_records import (
 from broker.pipeline.holdings import Holdings
 from broker.pipeline.project import read_release
 from broker.pipeline.redecide import Stay, redecide
-from broker.pipeline.route import epoch_ms
 from broker.policy.decide import Decider
 from broker.wire import codec
 from broker.wire.connection import Connection

@@ -46,6 +46,7 @@ class Held:
 IntakeKey = tuple[str, int]
 
 _SWEPT_AT_ONCE = 500
+_UUID_TEXT = 36
 
 
 class Ledger:
@@ -98,7 +99,7 @@ class Ledger:
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take in one record of the ledger topic."""
         if value is None:
-            if len(key) == 36:
+            if len(key) == _UUID_TEXT:  # delivery marks have longer keys
                 self._held.pop(_alert_id(key), None)
             return
         match name_of(value):
@@ -130,8 +131,8 @@ class Ledger:
             self._shared.clear()
         return self._shared.setdefault(holders, holders)
 
-    def sweep(self, now: int) -> Iterator[bytes]:
-        """Forget alerts past their retention, a few at a time; yield their ids."""
+    def sweep(self, now: int) -> Iterator[tuple[bytes, Held]]:
+        """Forget alerts past their retention, a few at a time; yield what is forgotten."""
         if not self._to_sweep:
             self._to_sweep = list(self._held)
         for _ in range(min(_SWEPT_AT_ONCE, len(self._to_sweep))):
@@ -139,7 +140,7 @@ class Ledger:
             held = self._held.get(alert_id)
             if held and held.retain_until < now and alert_id not in self._staged:
                 del self._held[alert_id]
-                yield alert_id
+                yield alert_id, held
 
 
 def _alert_id(key: bytes) -> bytes:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from broker.clock import epoch_ms
 from broker.model.reason import Reason
 from broker.pipeline.known import PlanOf
-from broker.pipeline.route import PartitionRouter, epoch_ms
+from broker.pipeline.route import PartitionRouter
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, ConsumerRecord, Gate, group_consumer
 from broker.wire.partition import Target
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 
 #: Alerts in one transaction, at most.
 TRANSACTION_ALERTS = 500
+#: No alert is added to a transaction that holds so many bytes: hundreds of feeds share them.
+TRANSACTION_BYTES = 16 << 20
 _UNEXPECTED = "UNEXPECTED"
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 30.0
@@ -149,20 +152,24 @@ class Router:
 
     async def _route_records(self, partition: Target, records: Sequence[ConsumerRecord]) -> None:
         lane = self._lanes[partition]
-        for start in range(0, len(records), TRANSACTION_ALERTS):
-            await self._transact(lane, partition, records[start : start + TRANSACTION_ALERTS])
+        start = 0
+        while start < len(records):
+            batch = records[start : start + TRANSACTION_ALERTS]
+            start += await self._transact(lane, partition, batch)
         if lane.producer.worn:
             raise TransactionFailed("PRODUCER_WORN", for_good=False)
 
     async def _transact(
         self, lane: _Lane, partition: Target, records: Sequence[ConsumerRecord]
-    ) -> None:
+    ) -> int:
+        """Route as many of *records* as one transaction takes; return how many."""
         try:
-            await self._write(lane, partition, records, lane.router.take)
+            return await self._write(lane, partition, records, lane.router.take)
         except TransactionFailed as fault:
             if not fault.for_good:
                 raise
             await self._transact_singly(lane, partition, records)
+            return len(records)
 
     async def _transact_singly(
         self, lane: _Lane, partition: Target, records: Sequence[ConsumerRecord]
@@ -190,31 +197,35 @@ class Router:
         partition: Target,
         records: Sequence[ConsumerRecord],
         take: "_Take",
-    ) -> None:
+    ) -> int:
         router, outbox = lane.router, lane.producer.outbox()
         router.begin(self._clock())
         try:
-            _take_all(records, outbox, take)
+            taken = _take_until_full(records, outbox, take)
             router.close_books(outbox)
             group = self._topics.route_group()
-            await lane.producer.commit(outbox, partition, records[-1].offset + 1, group)
+            await lane.producer.commit(outbox, partition, records[taken - 1].offset + 1, group)
         except BaseException:
             router.rollback()
             raise
         router.commit()
-        self.routed += len(records)
+        self.routed += taken
+        return taken
 
 
 _Take = Callable[[ConsumerRecord, Outbox], None]
 
 
-def _take_all(records: Sequence[ConsumerRecord], outbox: Outbox, take: _Take) -> None:
+def _take_until_full(records: Sequence[ConsumerRecord], outbox: Outbox, take: _Take) -> int:
     try:
-        for record in records:
+        for taken, record in enumerate(records, 1):
             take(record, outbox)
+            if outbox.size > TRANSACTION_BYTES:
+                return taken
     except Exception as fault:  # noqa: BLE001
         # A record that cannot even be taken is for good, like one too large to write.
         raise TransactionFailed(f"{_UNEXPECTED}: {type(fault).__name__}", for_good=True) from None
+    return len(records)
 
 
 def _refusal(router: PartitionRouter, fault: TransactionFailed) -> _Take:

@@ -48,13 +48,19 @@ class TransactionFailed(Exception):
 
 
 class Outbox:
-    """The records of one transaction, built before it begins."""
+    """The records of one transaction, built before it begins.
+
+    Attributes:
+        records: How many.
+        size: Bytes of their values, before compression.
+    """
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
         self._full: list[tuple[TopicPartition, Any]] = []
         self._open: dict[TopicPartition, Any] = {}
         self.records = 0
+        self.size = 0
 
     def add(self, target: TopicPartition, key: bytes, value: bytes | None) -> None:
         """Add one record; a null *value* is a tombstone."""
@@ -63,6 +69,8 @@ class Outbox:
             # An empty batch takes any record; the broker then says if it is too large.
             self._renew(target).append(timestamp=None, key=key, value=value)
         self.records += 1
+        if value:
+            self.size += len(value)
 
     def batches(self) -> Iterable[tuple[TopicPartition, Any]]:
         """Yield what was built, each partition's batches in order."""
