@@ -11,11 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from broker.cluster.jars import kafka_version
 from broker.cluster.local import LocalKafka
 from broker.wire.connection import Connection
 from broker.wire.topics import Topics
+
+# Time is never a criterion of a test here: machines are shared and noisy.
+settings.register_profile("lali", deadline=None)
+settings.load_profile("lali")
 
 SHARED = Path(os.environ.get("LALI_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -31,7 +31,7 @@ class Release:
 
     Attributes:
         kind: Release or recall; a recall has no label and no content.
-        alert_id: The alert.
+        identity: The alert's id, 16 bytes.
         revision: The revision released, or the one that caused the recall.
         profile: Mask of the compartments it carries, 0 for a recall. It says nothing of slots
             left empty, whether by the originator or by policy.
@@ -39,10 +39,15 @@ class Release:
     """
 
     kind: ReleaseKind
-    alert_id: UUID
+    identity: bytes
     revision: int
     profile: int
     value: bytes
+
+    @property
+    def alert_id(self) -> UUID:
+        """The alert."""
+        return UUID(bytes=self.identity)
 
     def idempotency_key(self, feed: str) -> str:
         """Return the key by which *feed*'s recipient recognises a repeated delivery."""

@@ -15,6 +15,7 @@ from broker.pipeline.ledger import Holder
 from broker.policy.facts import Facts
 from broker.wire import record_bytes
 from broker.wire.alert_bytes import AttributesIndex, View, read_attributes
+from broker.wire.outbox import Fanout
 from broker.wire.partition import Target
 from broker.wire.plan_codec import encode_plan
 from broker.wire.release_bytes import encode_acknowledge
@@ -36,13 +37,13 @@ class Audience:
         mask: The compartments they may see.
         acknowledge: Their obligation, encoded.
         feeds: Their ids.
-        targets: Their topics, in this partition.
+        fanout: Their topics, in this partition.
     """
 
     mask: int
     acknowledge: bytes
     feeds: tuple[str, ...]
-    targets: tuple[Target, ...]
+    fanout: Fanout
 
 
 @dataclass(slots=True)
@@ -90,6 +91,7 @@ class KnownLabels:
         self._topics = topics
         self._partition = partition
         self._index: AttributesIndex[Known] = AttributesIndex()
+        self._fanouts: dict[tuple[str, ...], Fanout] = {}
 
     def find(self, value: bytes, start: int) -> Known:
         """Return the label whose attributes begin at *start* of the framed alert."""
@@ -139,13 +141,18 @@ class KnownLabels:
             if group.outcome.verdict is Verdict.RELEASE:
                 feeds = tuple(recipient.feed for recipient in group.recipients)
                 acknowledge = encode_acknowledge(group.outcome.acknowledge_within_seconds)
-                targets = tuple(self.feed_target(feed) for feed in feeds)
-                audiences.append(Audience(group.outcome.compartments, acknowledge, feeds, targets))
+                audiences.append(
+                    Audience(group.outcome.compartments, acknowledge, feeds, self.fanout(*feeds))
+                )
         return tuple(audiences)
 
-    def feed_target(self, feed: str) -> Target:
-        """Return where releases to *feed* go."""
-        return Target(self._topics.feed(feed), self._partition)
+    def fanout(self, *feeds: str) -> Fanout:
+        """Return where releases to *feeds* go; for the same feeds the same fanout."""
+        found = self._fanouts.get(feeds)
+        if found is None:
+            targets = (Target(self._topics.feed(feed), self._partition) for feed in feeds)
+            found = self._fanouts[feeds] = Fanout(*targets)
+        return found
 
 
 def _learn(value: bytes, start: int) -> Known:

@@ -6,7 +6,6 @@ are staged while a transaction is built and count only once it is committed.
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from broker.wire.codec import Record, decode_trusted, name_of
@@ -21,8 +20,7 @@ class Holder(NamedTuple):
     recalled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """What the ledger knows of one alert.
 
     Attributes:
@@ -66,6 +64,10 @@ class Ledger:
     def get(self, alert_id: bytes) -> Held | None:
         """Return what is known of an alert, staged changes included."""
         return self._staged.get(alert_id) or self._held.get(alert_id)
+
+    def is_staged(self, alert_id: bytes) -> bool:
+        """Whether the transaction under way has changed an alert already."""
+        return alert_id in self._staged
 
     def stage(self, alert_id: bytes, held: Held) -> None:
         """Note a change that counts once the transaction is committed."""

@@ -5,12 +5,10 @@ name is dropped here; its commitment stays, so the originator's signature still 
 an empty slot looks like a withheld one.
 """
 
-from uuid import UUID
-
 from broker.model.release import Release, ReleaseKind
 from broker.wire import varint
-from broker.wire.alert_bytes import Slots
-from broker.wire.codec import decode_trusted
+from broker.wire.alert_bytes import UUID_BYTES, Slots
+from broker.wire.codec import FRAME_BYTES, decode_trusted
 from broker.wire.release_bytes import encode_recall, encode_release, narrow_release
 
 
@@ -38,14 +36,14 @@ class Projector:
         value = encode_release(
             self._value, self._label_end, self._slots, mask, acknowledge, self._released_at
         )
-        alert_id = UUID(bytes=self._value[5:21])
-        return Release(ReleaseKind.RELEASE, alert_id, self._revision, mask & self.present, value)
+        identity = self._value[FRAME_BYTES : FRAME_BYTES + UUID_BYTES]
+        return Release(ReleaseKind.RELEASE, identity, self._revision, mask & self.present, value)
 
 
 def recall(alert_id: bytes, revision: int, released_at: bytes) -> Release:
     """Return the recall that *revision* of an alert sends to whoever holds an earlier one."""
     value = encode_recall(alert_id, revision, released_at)
-    return Release(ReleaseKind.RECALL, UUID(bytes=alert_id), revision, 0, value)
+    return Release(ReleaseKind.RECALL, alert_id, revision, 0, value)
 
 
 def read_release(value: bytes) -> Release:
@@ -57,7 +55,7 @@ def read_release(value: bytes) -> Release:
     record = decode_trusted(value, "release")
     return Release(
         ReleaseKind(record["kind"]),
-        UUID(bytes=record["alert_id"]),
+        record["alert_id"],
         record["revision"],
         record["profile"],
         value,
@@ -69,7 +67,7 @@ def narrow(release: Release, mask: int) -> Release:
     if release.profile & ~mask == 0:
         return release
     value = narrow_release(release.value, mask)
-    return Release(release.kind, release.alert_id, release.revision, release.profile & mask, value)
+    return Release(release.kind, release.identity, release.revision, release.profile & mask, value)
 
 
 def encode_moment(epoch_ms: int) -> bytes:

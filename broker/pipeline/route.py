@@ -14,7 +14,7 @@ from broker.pipeline.project import Projector, recall
 from broker.pipeline.route_records import RouteRecords
 from broker.policy.facts import Facts
 from broker.wire.consumer import ConsumerRecord
-from broker.wire.producer import Outbox
+from broker.wire.outbox import Outbox
 from broker.wire.topics import DAY_MS, Topics
 
 _RETAINED_AT_LEAST_MS = DAY_MS
@@ -113,8 +113,7 @@ class PartitionRouter:
         projector = self._projector(alert, known)
         for audience in decided.audiences:
             release = projector.project(audience.mask, audience.acknowledge)
-            for target in audience.targets:
-                outbox.add(target, alert.key, release.value)
+            outbox.add(audience.fanout, alert.key, release.value)
         present = projector.present
         tail, holders = self._known.ledger_tail(known, decided, present, alert.revision)
         self._stage(outbox, alert, known, present, tail, holders, cancelled=False)
@@ -125,6 +124,8 @@ class PartitionRouter:
     ) -> None:
         """Write an update or a cancel: decided anew, and recalled from who may no longer."""
         cancelled = known.message_type == "CANCEL"
+        if self.ledger.is_staged(alert.alert_id):
+            outbox.seal()  # the revision before is in the same transaction, and comes first
         projector = self._projector(alert, known)
         holders = {h.feed: h for h in held.holders} if held else {}
         released = {} if cancelled else self._release(outbox, alert, projector, decided)
@@ -143,15 +144,15 @@ class PartitionRouter:
         released = {}
         for audience in decided.audiences:
             release = projector.project(audience.mask, audience.acknowledge)
-            for feed, target in zip(audience.feeds, audience.targets, strict=True):
-                outbox.add(target, alert.key, release.value)
+            outbox.add(audience.fanout, alert.key, release.value)
+            for feed in audience.feeds:
                 released[feed] = Holder(feed, alert.revision, release.profile, recalled=False)
         return released
 
     def _recall(self, outbox: Outbox, alert: Accepted, holders: list[Holder]) -> dict[str, Holder]:
         back = recall(alert.alert_id, alert.revision, self._records.at)
         for holder in holders:
-            outbox.add(self._known.feed_target(holder.feed), alert.key, back.value)
+            outbox.add(self._known.fanout(holder.feed), alert.key, back.value)
         return {
             holder.feed: holder._replace(revision=alert.revision, recalled=True)
             for holder in holders
@@ -177,8 +178,9 @@ class PartitionRouter:
         now = self._records.now
         retain_until = max(alert.expires_at, now + known.retention_ms) + _RETAINED_AT_LEAST_MS
         self._records.ledger_entry(outbox, alert, known, retain_until, present, tail)
-        kept = self.ledger.share(holders)
-        held = Held(alert.revision, alert.digest, known.originator, cancelled, retain_until, kept)
+        held = Held(
+            alert.revision, alert.digest, known.originator, cancelled, retain_until, holders
+        )
         self.ledger.stage(alert.alert_id, held)
 
     def _note_duplicate(self, outbox: Outbox, alert: Accepted, originator: str) -> None:

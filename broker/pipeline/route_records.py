@@ -17,8 +17,8 @@ from broker.pipeline.ledger import Holder, IntakeKey
 from broker.pipeline.project import encode_moment
 from broker.wire import codec, record_bytes
 from broker.wire.consumer import ConsumerRecord
+from broker.wire.outbox import Fanout, Outbox
 from broker.wire.partition import Target
-from broker.wire.producer import Outbox
 from broker.wire.topics import Topics
 
 log = structlog.get_logger()
@@ -34,10 +34,10 @@ class RouteRecords:
 
     def __init__(self, topics: Topics, partition: int) -> None:
         self._topics = topics
-        self._ledger = Target(topics.ledger, partition)
-        self._quarantine = Target(topics.quarantine, partition)
-        self._audit = Target(topics.audit, 0)
-        self._plans = Target(topics.plans, 0)
+        self._ledger = Fanout(Target(topics.ledger, partition))
+        self._quarantine = Fanout(Target(topics.quarantine, partition))
+        self._audit = Fanout(Target(topics.audit, 0))
+        self._plans = Fanout(Target(topics.plans, 0))
         self._sources: dict[IntakeKey, bytes] = {}
         self.begin(0)
 

@@ -17,8 +17,9 @@ from broker.pipeline.known import PlanOf
 from broker.pipeline.route import PartitionRouter
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, ConsumerRecord, Gate, group_consumer
+from broker.wire.outbox import Outbox
 from broker.wire.partition import Target
-from broker.wire.producer import Outbox, TransactionalProducer, TransactionFailed
+from broker.wire.producer import TransactionalProducer, TransactionFailed
 from broker.wire.tail import read_to_end
 from broker.wire.topics import Topics
 
@@ -27,7 +28,7 @@ log = structlog.get_logger()
 #: Alerts in one transaction, at most.
 TRANSACTION_ALERTS = 500
 #: No alert is added to a transaction that holds so many bytes: hundreds of feeds share them.
-TRANSACTION_BYTES = 16 << 20
+TRANSACTION_BYTES = 64 << 20
 _UNEXPECTED = "UNEXPECTED"
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 30.0

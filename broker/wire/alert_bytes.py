@@ -26,14 +26,14 @@ T = TypeVar("T")
 
 View = dict[str, Any]
 
-_SLOTS = 12
+_SLOT_BITS = tuple(1 << slot for slot in range(12))
 _COMMITMENT_BYTES = 32
-_UUID_BYTES = 16
+UUID_BYTES = 16
 
 
 def read_head(value: bytes) -> tuple[bytes, int, int, int]:
     """Return alert id (16 bytes), revision, expiry (epoch ms), and where the attributes start."""
-    start = FRAME_BYTES + _UUID_BYTES
+    start = FRAME_BYTES + UUID_BYTES
     revision, position = varint.decode(value, start)
     while value[position] > 0x7F:  # originated_at, skipped
         position += 1
@@ -87,19 +87,25 @@ class Slots:
 
     def __init__(self, value: bytes, start: int) -> None:
         self.start = position = start
-        self.bounds: list[tuple[int, int]] = []
-        self.present = 0
-        bit = 1
-        for _ in range(_SLOTS):
+        bounds = []
+        present = 0
+        for bit in _SLOT_BITS:
             index = position + _COMMITMENT_BYTES
-            if value[index] == 0:
-                position = index + 1
-            else:
-                length, content = varint.decode(value, index + 1)
-                position = content + length
-                self.present |= bit
-            self.bounds.append((index, position))
-            bit <<= 1
+            position = index + 1
+            if value[index]:
+                present |= bit
+                # A length of one or two bytes is read here: this loop runs for every slot.
+                length = value[position]
+                if length < 0x80:
+                    position += 1 + (length >> 1)
+                elif (more := value[position + 1]) < 0x80:
+                    position += 2 + ((length & 0x7F | more << 7) >> 1)
+                else:
+                    length, content = varint.decode(value, position)
+                    position = content + length
+            bounds.append((index, position))
+        self.bounds = bounds
+        self.present = present
         self.end = position
 
     def content(self, value: bytes, slot: int) -> bytes | None:

@@ -7,8 +7,6 @@ commit; any failure throws the producer away; producers are renewed long before 
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
@@ -19,6 +17,7 @@ from aiokafka.errors import (
 )
 
 from broker.wire.connection import Connection
+from broker.wire.outbox import Outbox
 from broker.wire.topics import ALERT_BYTES
 
 #: A producer, for annotations outside this package.
@@ -45,44 +44,6 @@ class TransactionFailed(Exception):
     def __init__(self, code: str, *, for_good: bool) -> None:
         super().__init__(code)
         self.for_good = for_good
-
-
-class Outbox:
-    """The records of one transaction, built before it begins.
-
-    Attributes:
-        records: How many.
-        size: Bytes of their values, before compression.
-    """
-
-    def __init__(self, producer: AIOKafkaProducer) -> None:
-        self._producer = producer
-        self._full: list[tuple[TopicPartition, Any]] = []
-        self._open: dict[TopicPartition, Any] = {}
-        self.records = 0
-        self.size = 0
-
-    def add(self, target: TopicPartition, key: bytes, value: bytes | None) -> None:
-        """Add one record; a null *value* is a tombstone."""
-        batch = self._open.get(target) or self._renew(target)
-        if batch.append(timestamp=None, key=key, value=value) is None:
-            # An empty batch takes any record; the broker then says if it is too large.
-            self._renew(target).append(timestamp=None, key=key, value=value)
-        self.records += 1
-        if value:
-            self.size += len(value)
-
-    def batches(self) -> Iterable[tuple[TopicPartition, Any]]:
-        """Yield what was built, each partition's batches in order."""
-        yield from self._full
-        yield from self._open.items()
-
-    def _renew(self, target: TopicPartition) -> Any:
-        filled = self._open.get(target)
-        if filled is not None:
-            self._full.append((target, filled))
-        batch = self._open[target] = self._producer.create_batch()
-        return batch
 
 
 class TransactionalProducer:
@@ -142,10 +103,10 @@ class TransactionalProducer:
         await self._producer.begin_transaction()
         sent = []
         for target, batch in outbox.batches():
-            batch.close()
             future = await self._producer.send_batch(
                 batch, target.topic, partition=target.partition
             )
+            future.add_done_callback(_look_at)
             sent.append(future)
         # aiokafka would commit over a failed batch: look at every result first.
         for outcome in await asyncio.gather(*sent, return_exceptions=True):
@@ -162,6 +123,12 @@ class TransactionalProducer:
         except (KafkaError, TimeoutError, OSError, AssertionError):
             # A producer that failed may fail to stop; the next one of its id fences it.
             return
+
+
+def _look_at(future: "asyncio.Future[object]") -> None:
+    # After one failure nobody waits for the others; asyncio would print their tracebacks.
+    if not future.cancelled():
+        future.exception()
 
 
 def idempotent_producer(connection: Connection) -> AIOKafkaProducer:

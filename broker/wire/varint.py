@@ -8,14 +8,13 @@ and skip single fields; whole records go through fastavro.
 def encode(value: int) -> bytes:
     """Return *value* as a varint."""
     raw = (value << 1) ^ (value >> 63)
-    if raw < 0x80:
-        return _SHORT[raw]
-    out = bytearray()
-    while raw > 0x7F:
-        out.append(raw & 0x7F | 0x80)
-        raw >>= 7
-    out.append(raw)
-    return bytes(out)
+    if raw < 0x4000:
+        return _LAST[raw]
+    out = b""
+    while raw >= 0x4000:
+        out += _MORE[raw & 0x3FFF]
+        raw >>= 14
+    return out + _LAST[raw]
 
 
 def decode(data: bytes, position: int) -> tuple[int, int]:
@@ -41,4 +40,7 @@ def sized(content: bytes) -> bytes:
     return encode(len(content)) + content
 
 
-_SHORT = [bytes((raw,)) for raw in range(0x80)]
+#: Two bytes at once, looked up: as the end of a varint, and with more to follow.
+_LAST = [bytes((raw,)) for raw in range(0x80)]
+_LAST += [bytes((raw & 0x7F | 0x80, raw >> 7)) for raw in range(0x80, 0x4000)]
+_MORE = [bytes((raw & 0x7F | 0x80, raw >> 7 | 0x80)) for raw in range(0x4000)]
