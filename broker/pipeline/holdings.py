@@ -6,6 +6,7 @@ so it is there; this view may just not have read it yet.
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,7 +16,8 @@ import structlog
 from broker.wire.alert_bytes import View, view_of_ledger
 from broker.wire.codec import decode_trusted, name_of
 from broker.wire.connection import Connection
-from broker.wire.tail import open_reader, partitions_of
+from broker.wire.partition import Target
+from broker.wire.tail import Reader, open_reader, partitions_of
 from broker.wire.topics import Topics
 
 log = structlog.get_logger()
@@ -53,6 +55,10 @@ class Mark(NamedTuple):
     held: bool
 
 
+class LedgerBehind(Exception):
+    """The ledger cannot be read to its end; nothing may be delivered blind."""
+
+
 class Holdings:
     """The ledger, followed from its start."""
 
@@ -60,9 +66,11 @@ class Holdings:
         self._connection = connection
         self._topics = topics
         self._holdings: dict[bytes, Holding] = {}
-        self._marks: dict[tuple[bytes, str], Mark] = {}
+        self._marks: dict[bytes, dict[str, Mark]] = {}
         self._changed = asyncio.Condition()
         self._ready = asyncio.Event()
+        self._reader: Reader | None = None
+        self._positions: dict[Target, int] = {}
 
     async def follow(self) -> None:
         """Follow the ledger until cancelled."""
@@ -71,19 +79,22 @@ class Holdings:
         await reader.start()
         try:
             reader.assign(partitions)
-            ends = await reader.end_offsets(partitions)
             await reader.seek_to_beginning(*partitions)
+            self._reader = reader
+            ends = await reader.end_offsets(partitions)
             while True:
                 fetched = await reader.getmany(timeout_ms=200, max_records=2000)
                 for records in fetched.values():
                     for record in records:
                         self.take(record.key, record.value)
-                if not self._ready.is_set():
-                    await self._note_ready(reader, ends)
-                if fetched:
-                    async with self._changed:
-                        self._changed.notify_all()
+                # The position passes transaction markers, which are never handed out.
+                self._positions = {each: await reader.position(each) for each in partitions}
+                if self._reaches(ends):
+                    self._ready.set()
+                async with self._changed:
+                    self._changed.notify_all()
         finally:
+            self._reader = None
             await reader.stop()
 
     async def ready(self) -> None:
@@ -107,39 +118,57 @@ class Holdings:
 
     def note(self, record: dict[str, Any]) -> None:
         """Take in a delivery mark."""
-        mark = Mark(record["revision"], record["kind"], record["state"], record["held"])
-        self._marks[record["alert_id"], sys.intern(record["feed"])] = mark
+        marks = self._marks.setdefault(record["alert_id"], {})
+        marks[sys.intern(record["feed"])] = mark_of(record)
 
     def mark(self, alert_id: UUID, feed: str) -> Mark | None:
         """Return what became of the latest release of an alert to *feed*."""
-        return self._marks.get((alert_id.bytes, feed))
+        return self._marks.get(alert_id.bytes, {}).get(feed)
 
-    async def wait_for(
-        self, alert_id: UUID, revision: int, timeout_seconds: float
-    ) -> Holding | None:
-        """Return the ledger's entry at *revision* or later, or None if it does not come in time."""
-        try:
-            async with asyncio.timeout(timeout_seconds), self._changed:
-                while not self._has(alert_id, revision):
-                    await self._changed.wait()
-        except TimeoutError:
-            return None
-        return self._holdings[alert_id.bytes]
+    async def find(self, alert_id: UUID, revision: int, timeout_seconds: float) -> Holding | None:
+        """Return the ledger's entry at *revision* or later.
+
+        Returns:
+            None if the ledger, read to its present end, has none: it was forgotten.
+
+        Raises:
+            LedgerBehind: The ledger could not be read to its end in time.
+        """
+        if not self._has(alert_id, revision):
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    await self._catch_up()
+            except TimeoutError:
+                raise LedgerBehind from None
+        return self._holdings[alert_id.bytes] if self._has(alert_id, revision) else None
+
+    async def _catch_up(self) -> None:
+        """Wait until all that is in the ledger now has been read."""
+        if self._reader is None:
+            raise LedgerBehind
+        ends = await self._reader.end_offsets(list(self._positions))
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._reaches(ends))
+
+    def _reaches(self, ends: Mapping[Target, int]) -> bool:
+        return all(self._positions.get(each, 0) >= end for each, end in ends.items())
 
     def _has(self, alert_id: UUID, revision: int) -> bool:
         holding = self._holdings.get(alert_id.bytes)
         return holding is not None and holding.revision >= revision
 
     def _forget(self, key: bytes) -> None:
-        alert_id = UUID(key.decode()).bytes
-        self._holdings.pop(alert_id, None)
-        for mark in [mark for mark in self._marks if mark[0] == alert_id]:
-            del self._marks[mark]
+        alert_id, _, feed = key.decode().partition("/")
+        if feed:
+            self._marks.get(UUID(alert_id).bytes, {}).pop(feed, None)
+        else:
+            self._holdings.pop(UUID(alert_id).bytes, None)
+            self._marks.pop(UUID(alert_id).bytes, None)
 
-    async def _note_ready(self, reader: Any, ends: dict[Any, int]) -> None:
-        positions = [await reader.position(partition) >= end for partition, end in ends.items()]
-        if all(positions):
-            self._ready.set()
+
+def mark_of(record: dict[str, Any]) -> Mark:
+    """Return the mark in a delivery-mark record."""
+    return Mark(record["revision"], record["kind"], record["state"], record["held"])
 
 
 def _holding(record: dict[str, Any]) -> Holding:

@@ -8,6 +8,9 @@ from broker.errors import KafkaUnavailable
 from broker.wire.admin import admin
 from broker.wire.connection import Connection
 
+#: A consumer without a group, for annotations outside this package.
+Reader = AIOKafkaConsumer
+
 _RECORDS_A_POLL = 2000
 
 

@@ -1,0 +1,82 @@
+"""Writes what became of each release of one feed: dead letters, audit entries, marks.
+
+Entries of one poll are written together, and their marks after them: a mark means that the
+entry is there. The offsets of the poll are committed after both, so a crash before that
+delivers again, under the same idempotency key, and writes the same entry ids again.
+"""
+
+import asyncio
+from typing import Any
+
+from broker.model.release import Release
+from broker.pipeline.delivery_records import delivery_mark
+from broker.pipeline.holdings import Holdings, Mark, mark_of
+from broker.wire import codec
+from broker.wire.consumer import ConsumerRecord
+from broker.wire.producer import Producer
+from broker.wire.topics import Topics
+
+
+class DeliveryWriter:
+    """Writes for one feed; `flush` before offsets are committed and before any long wait."""
+
+    def __init__(self, producer: Producer, topics: Topics, feed: str, holdings: Holdings) -> None:
+        self._producer = producer
+        self._topics = topics
+        self._feed = feed
+        self._holdings = holdings
+        self._sent: list[asyncio.Future[Any]] = []
+        self._pending: dict[bytes, tuple[ConsumerRecord, codec.Record]] = {}
+
+    def mark(self, release: Release) -> Mark | None:
+        """Return what became of the latest release of the same alert to this feed."""
+        pending = self._pending.get(release.identity)
+        if pending is not None:
+            return mark_of(pending[1])
+        return self._holdings.mark(release.alert_id, self._feed)
+
+    def forget(self) -> None:
+        """Drop what was not flushed: it will be delivered, and recorded, once more."""
+        self._sent.clear()
+        self._pending.clear()
+
+    async def settle(
+        self, release: Release, record: ConsumerRecord, entry: bytes, state: str, at: int, *,
+        held: bool,
+    ) -> None:  # fmt: skip
+        """Record that *release* is done with, in *state*; *entry* is its audit entry."""
+        await self.entry(record, entry)
+        mark = delivery_mark(self._feed, release, state, at, held=held)
+        self._pending[release.identity] = (record, mark)
+
+    async def entry(self, record: ConsumerRecord, entry: bytes) -> None:
+        """Write an audit entry."""
+        self._sent.append(await self._producer.send(self._topics.audit, entry, key=record.key))
+
+    async def dead_letter(self, record: ConsumerRecord, letter: bytes) -> None:
+        """Write a dead letter, and wait until it is there."""
+        topic = self._topics.dead_letter(self._feed)
+        await self._producer.send_and_wait(
+            topic, letter, key=record.key, partition=record.partition
+        )
+
+    async def flush(self) -> None:
+        """Wait until everything is written.
+
+        Raises:
+            KafkaError: Something was not; nothing may be committed.
+        """
+        await asyncio.gather(*self._sent)
+        written = [await self._send_mark(*pending) for pending in self._pending.values()]
+        await asyncio.gather(*written)
+        for _, mark in self._pending.values():
+            self._holdings.note(mark)
+        self.forget()
+
+    async def _send_mark(self, record: ConsumerRecord, mark: codec.Record) -> asyncio.Future[Any]:
+        key = record.key + b"/" + self._feed.encode()
+        value = codec.encode("delivery-mark", mark)
+        future: asyncio.Future[Any] = await self._producer.send(
+            self._topics.ledger, value, key=key, partition=record.partition
+        )
+        return future

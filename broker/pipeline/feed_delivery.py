@@ -1,0 +1,254 @@
+"""Deliver one feed: hand its releases over, through its connector, in order.
+
+Before each attempt the ledger and the bundle are asked again. At least once, under one
+idempotency key.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from broker.connector import Connector
+from broker.errors import RecipientRefused, RecipientUnavailable, Rejected
+from broker.model.reason import Reason
+from broker.model.release import Release, ReleaseKind
+from broker.pipeline.breaker import Breaker, Patience, RefusalGauge
+from broker.pipeline.delivery_records import dead_letter, delivery_entry, unreadable_entry
+from broker.pipeline.delivery_writer import DeliveryWriter
+from broker.pipeline.holdings import Holdings, LedgerBehind
+from broker.pipeline.project import read_release
+from broker.pipeline.redecide import Handover, Stay, redecide
+from broker.policy.decide import Decider
+from broker.wire.connection import Connection
+from broker.wire.consumer import PATIENT_MS, ConsumerRecord, group_consumer
+from broker.wire.producer import Producer
+from broker.wire.topics import Topics
+
+log = structlog.get_logger()
+
+_LEDGER_SECONDS = 10.0
+_RESTART_SECONDS = 2.0
+_RECORDS_A_POLL = 100
+
+
+class FeedStopped(Exception):
+    """The recipient refuses one release after another: an operator must look."""
+
+
+@dataclass(slots=True)
+class FeedStatus:
+    """How a feed is doing.
+
+    Attributes:
+        state: delivering, waiting (recipient unavailable), open (breaker), stopped.
+        oldest_waiting_ms: When the release that waits was written, epoch ms, or None.
+    """
+
+    state: str = "delivering"
+    delivered: int = 0
+    not_delivered: int = 0
+    dead_lettered: int = 0
+    oldest_waiting_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the deliveries of all feeds share."""
+
+    connection: Connection
+    topics: Topics
+    decider: Decider
+    clock: Callable[[], int]
+    patience: Patience
+    holdings: Holdings
+    producer: Producer
+
+
+class FeedDelivery:
+    """Delivers one feed, and keeps its *status*."""
+
+    def __init__(self, desk: Desk, feed: str, connector: Connector, status: FeedStatus) -> None:
+        self._desk = desk
+        self._feed = feed
+        self._connector = connector
+        self._writer = DeliveryWriter(desk.producer, desk.topics, feed, desk.holdings)
+        self._breaker = Breaker(desk.patience)
+        self._refusals = RefusalGauge()
+        self.status = status
+
+    async def run(self) -> None:
+        """Deliver until cancelled; start anew after any fault but a wave of refusals."""
+        await self._connector.open()
+        try:
+            while True:
+                try:
+                    await self._run_once()
+                except FeedStopped:
+                    self.status.state = "stopped"
+                    log.error("feed.stopped", feed=self._feed, reason="REFUSALS")  # noqa: TRY400
+                    return
+                except Exception as fault:  # noqa: BLE001 - nothing is committed, nothing lost
+                    code = type(fault).__name__
+                    log.error("deliver.restarted", feed=self._feed, code=code)  # noqa: TRY400
+                    await asyncio.sleep(_RESTART_SECONDS)
+        finally:
+            await self._connector.close()
+
+    async def _run_once(self) -> None:
+        topics = self._desk.topics
+        group = topics.deliver_group(self._feed)
+        consumer = group_consumer(self._desk.connection, group, PATIENT_MS)
+        self._writer.forget()
+        await consumer.start()
+        try:
+            consumer.subscribe([topics.feed(self._feed)])
+            while True:
+                fetched = await consumer.getmany(timeout_ms=500, max_records=_RECORDS_A_POLL)
+                for partition, records in fetched.items():
+                    for record in records:
+                        await self._take(record)
+                    await self._writer.flush()
+                    await consumer.commit({partition: records[-1].offset + 1})
+        finally:
+            await consumer.stop()
+
+    async def _take(self, record: ConsumerRecord) -> None:
+        try:
+            release = read_release(record.value or b"")
+        except Exception as fault:  # noqa: BLE001 - whatever it is, it is no release
+            reason = fault.reason if isinstance(fault, Rejected) else Reason.UNEXPECTED
+            await self._set_aside_unreadable(record, reason)
+            return
+        mark = self._writer.mark(release)
+        if mark and (mark.revision, mark.kind) == (release.revision, release.kind.value):
+            return  # recorded before a restart
+        if mark and mark.state == "PARKED" and not (_is_recall(release) and mark.held):
+            await self._park(release, record, Reason.PARKED_BEHIND, "", 0)
+            return
+        await self._deliver(release, record)
+
+    async def _deliver(self, release: Release, record: ConsumerRecord) -> None:
+        attempts = 0
+        while True:
+            try:
+                verdict = await self._verdict(release)
+                if isinstance(verdict, Stay):
+                    await self._record_stay(release, record, verdict.reason, attempts)
+                    return
+                attempts += 1
+                receipt = await self._connector.deliver(verdict.release)
+            except LedgerBehind:
+                await self._away(record, "LEDGER_BEHIND", None)
+            except RecipientRefused as refused:
+                await self._refused(release, record, refused, attempts)
+                return
+            except RecipientUnavailable as away:
+                await self._away(record, away.code, away.retry_after_seconds)
+            except Exception as fault:  # noqa: BLE001 - an unforeseen fault must not lose it
+                await self._away(record, f"UNEXPECTED_{type(fault).__name__}", None)
+            else:
+                await self._delivered(verdict.release, record, receipt.reference, attempts)
+                return
+
+    async def _verdict(self, release: Release) -> Handover | Stay:
+        if release.kind is ReleaseKind.RECALL:
+            return Handover(release)  # whoever may hold anything must learn of it
+        holding = await self._desk.holdings.find(
+            release.alert_id, release.revision, _LEDGER_SECONDS
+        )
+        if holding is None:
+            return Stay(Reason.FORGOTTEN)  # long past its expiry and its retention
+        now = self._desk.clock()
+        return redecide(release, self._feed, holding, self._desk.decider, now)
+
+    async def _away(self, record: ConsumerRecord, code: str, asked: float | None) -> None:
+        await self._writer.flush()  # the wait may be long; what is done is recorded before it
+        seconds = self._breaker.failed(asked)
+        log.warning(
+            "recipient.unavailable", feed=self._feed, code=code, failures=self._breaker.failures
+        )
+        await self._wait(record, seconds)
+
+    async def _wait(self, record: ConsumerRecord, seconds: float) -> None:
+        self.status.state = "open" if self._breaker.is_open else "waiting"
+        self.status.oldest_waiting_ms = record.timestamp
+        await asyncio.sleep(seconds)
+        self.status.state = "delivering"
+        self.status.oldest_waiting_ms = None
+
+    async def _delivered(
+        self, release: Release, record: ConsumerRecord, reference: str, attempts: int
+    ) -> None:
+        self._breaker.succeeded()
+        self._refusals.note(refused=False)
+        entry = self._entry("DELIVERED", release, reference=reference, attempts=attempts)
+        await self._settle(release, record, entry, "DELIVERED", held=True)
+        self.status.delivered += 1
+
+    async def _record_stay(
+        self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int
+    ) -> None:
+        entry = self._entry("NOT_DELIVERED", release, reason=reason, attempts=attempts)
+        await self._settle(release, record, entry, "NOT_DELIVERED", held=self._holds(release))
+        self.status.not_delivered += 1
+
+    async def _refused(
+        self, release: Release, record: ConsumerRecord, refused: RecipientRefused, attempts: int
+    ) -> None:
+        self._breaker.succeeded()
+        if self._refusals.note(refused=True):
+            raise FeedStopped
+        await self._park(release, record, Reason.RECIPIENT_REFUSED, refused.code, attempts)
+
+    async def _park(
+        self, release: Release, record: ConsumerRecord, reason: Reason, code: str, attempts: int
+    ) -> None:
+        now = self._desk.clock()
+        letter = dead_letter(
+            self._feed, release, release.value, now, reason, code=code, attempts=attempts
+        )
+        await self._writer.dead_letter(record, letter)
+        entry = self._entry("DEAD_LETTERED", release, reason=reason, attempts=attempts)
+        await self._settle(release, record, entry, "PARKED", held=self._holds(release))
+        log.warning("release.parked", feed=self._feed, reason=reason.value, code=code)
+        self.status.dead_lettered += 1
+
+    async def _set_aside_unreadable(self, record: ConsumerRecord, reason: Reason) -> None:
+        now, value = self._desk.clock(), record.value or b""
+        letter = dead_letter(self._feed, None, value, now, reason)
+        await self._writer.dead_letter(record, letter)
+        entry = unreadable_entry(self._feed, value, now, reason)
+        await self._writer.entry(record, entry)
+        log.error("release.unreadable", feed=self._feed, reason=reason.value)
+        self.status.dead_lettered += 1
+
+    def _holds(self, release: Release) -> bool:
+        mark = self._writer.mark(release)
+        return mark is not None and mark.held
+
+    def _entry(
+        self,
+        kind: str,
+        release: Release,
+        *,
+        reason: Reason | None = None,
+        reference: str | None = None,
+        attempts: int = 0,
+    ) -> bytes:
+        digest = self._desk.decider.bundle.digest
+        now = self._desk.clock()
+        return delivery_entry(
+            kind, self._feed, release, now, digest,
+            reason=reason, reference=reference, attempts=attempts,
+        )  # fmt: skip
+
+    async def _settle(
+        self, release: Release, record: ConsumerRecord, entry: bytes, state: str, *, held: bool
+    ) -> None:
+        await self._writer.settle(release, record, entry, state, self._desk.clock(), held=held)
+
+
+def _is_recall(release: Release) -> bool:
+    return release.kind is ReleaseKind.RECALL
