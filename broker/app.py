@@ -50,7 +50,11 @@ class Parts:
 
     def connection(self, role: str) -> Connection:
         """Return how *role* reaches the cluster."""
-        return Connection(self.settings.servers(), f"lali-{role}")
+        return Connection(
+            self.settings.servers(),
+            f"lali-{role}",
+            session_timeout_ms=self.settings.session_timeout_ms,
+        )
 
     def specs(self) -> list[TopicSpec]:
         """Return every topic that this community needs."""

@@ -37,6 +37,11 @@ class Settings(BaseSettings):
         4, ge=1, le=256, description="Partitions of topics keyed by alert; never changed later."
     )
     replication: int = Field(1, ge=1, le=9, description="Copies of every topic.")
+    session_timeout_ms: int = Field(
+        10_000,
+        ge=1_000,
+        description="A role silent for so long is replaced; not below the cluster's minimum.",
+    )
     bundle: Path = Field(default_factory=_pacific, description="Folder of the policy bundle.")
     connectors: Path | None = Field(
         None, description="TOML file: feed id to {type, settings}. None: no feed is delivered."

@@ -157,6 +157,7 @@ def _properties(plan: NodePlan, data: Path) -> str:
         "share.coordinator.state.topic.replication.factor": count,
         "share.coordinator.state.topic.min.isr": min(2, count),
         "group.initial.rebalance.delay.ms": 0,
+        "group.min.session.timeout.ms": 1000,
         "message.max.bytes": 2 << 20,
         "replica.fetch.max.bytes": 4 << 20,
         "log.segment.delete.delay.ms": 1000,

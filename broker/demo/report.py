@@ -16,21 +16,26 @@ def report(console: Console, result: Result) -> None:
     """Print everything that the demo found."""
     console.print(_originators(result))
     console.print(_feeds(result))
-    console.rule("[bold]The way of one alert")
-    console.print(trace_tree(trace(result.log, telling_alert(result))))
+    telling = telling_alert(result)
+    if telling is not None:
+        console.rule("[bold]The way of one alert")
+        console.print(trace_tree(trace(result.log, telling)))
     console.rule("[bold]Balance")
     console.print(_balance(result))
 
 
-def telling_alert(result: Result) -> UUID:
-    """Return an alert whose trace tells most: revised, recalled, released to many."""
+def telling_alert(result: Result) -> UUID | None:
+    """Return an alert whose trace tells most: revised, recalled, released to many.
+
+    None where nothing was decided: a demo that failed still reports how.
+    """
     best: dict[UUID, int] = {}
     for entry in result.log.of("DECIDED"):
         assert entry.alert_id is not None
         released = sum(v == "released" for v, _ in result.log.outcomes(entry).values())
         worth = 10 * bool(entry.recalled) + min(released, 8)
         best[entry.alert_id] = best.get(entry.alert_id, 0) + worth
-    return max(best, key=lambda alert_id: (best[alert_id], alert_id))
+    return max(best, key=lambda alert_id: (best[alert_id], alert_id), default=None)
 
 
 def _originators(result: Result) -> Table:

@@ -8,7 +8,6 @@ header decides anything. Whatever fails, the original is kept untouched and neig
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -23,8 +22,9 @@ from broker.wire import codec
 from broker.wire.alert_codec import decode_alert
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, ConsumerRecord, group_consumer
-from broker.wire.partition import partition_of
-from broker.wire.producer import Producer, idempotent_producer
+from broker.wire.outbox import Fanout, Outbox
+from broker.wire.partition import Target, partition_of
+from broker.wire.producer import Producer, idempotent_producer, send_in_order
 from broker.wire.topics import Topics
 
 log = structlog.get_logger()
@@ -80,6 +80,10 @@ class Accept:
         self._topics = topics
         self._originators: Mapping[str, str] = {topics.intake(unit): unit for unit in originators}
         self._clock = clock
+        numbers = range(topics.partitions)
+        self._alerts = [Fanout(Target(topics.alerts, n)) for n in numbers]
+        self._quarantines = [Fanout(Target(topics.quarantine, n)) for n in numbers]
+        self._audit = Fanout(Target(topics.audit, 0))
         self._stopping = asyncio.Event()
         self.counts = {"accepted": 0, "quarantined": 0}
 
@@ -113,38 +117,31 @@ class Accept:
         fetched = await consumer.getmany(timeout_ms=100, max_records=_ALERTS_AT_ONCE)
         if not fetched:
             return
-        sent = []
+        outbox = Outbox(producer)
         for records in fetched.values():
             for record in records:
-                sent += await self._forward(producer, record)
+                self._take(record, outbox)
                 await asyncio.sleep(0)  # heartbeats share this loop
-        await asyncio.gather(*sent)
+        # In order, batch after batch: route takes an offset below one it has seen for a repeat.
+        await send_in_order(producer, outbox)
         await consumer.commit({tp: records[-1].offset + 1 for tp, records in fetched.items()})
 
-    async def _forward(
-        self, producer: Producer, record: ConsumerRecord
-    ) -> list[asyncio.Future[Any]]:
+    def _take(self, record: ConsumerRecord, outbox: Outbox) -> None:
         try:
             alert = accept(record, self._originators[record.topic], self._clock())
         except Rejected as rejected:
-            return await self._quarantine(producer, record, rejected)
+            self._quarantine(record, outbox, rejected)
         except Exception as fault:  # noqa: BLE001 - one bad input must not hold up the others
             log.error("alert.failed", code=type(fault).__name__)  # noqa: TRY400
-            return await self._quarantine(producer, record, Rejected(Reason.UNEXPECTED))
-        self.counts["accepted"] += 1
-        key = str(alert.label.alert_id).encode()
-        future = await producer.send(
-            self._topics.alerts,
-            value=record.value,
-            key=key,
-            partition=partition_of(key, self._topics.partitions),
-            headers=[intake_header(record.partition, record.offset)],
-        )
-        return [future]
+            self._quarantine(record, outbox, Rejected(Reason.UNEXPECTED))
+        else:
+            self.counts["accepted"] += 1
+            key = str(alert.label.alert_id).encode()
+            fanout = self._alerts[partition_of(key, self._topics.partitions)]
+            header = intake_header(record.partition, record.offset)
+            outbox.add(fanout, key, record.value, [header])
 
-    async def _quarantine(
-        self, producer: Producer, record: ConsumerRecord, rejected: Rejected
-    ) -> list[asyncio.Future[Any]]:
+    def _quarantine(self, record: ConsumerRecord, outbox: Outbox, rejected: Rejected) -> None:
         self.counts["quarantined"] += 1
         log.warning("alert.quarantined", reason=rejected.reason.value, path=rejected.path)
         alert_id = _alert_id_of(record.key)
@@ -164,14 +161,9 @@ class Accept:
         }
         entry = self._entry(record, rejected, alert_id, at)
         key = str(UUID(bytes=alert_id)).encode() if alert_id else None
-        partition = record.partition % self._topics.partitions
-        quarantine = self._topics.quarantine
-        return [
-            await producer.send(
-                quarantine, codec.encode("quarantine", kept), key=key, partition=partition
-            ),
-            await producer.send(self._topics.audit, codec.encode("audit-entry", entry), key=key),
-        ]
+        fanout = self._quarantines[record.partition % self._topics.partitions]
+        outbox.add(fanout, key, codec.encode("quarantine", kept))
+        outbox.add(self._audit, key, codec.encode("audit-entry", entry))
 
     def _entry(
         self, record: ConsumerRecord, rejected: Rejected, alert_id: bytes | None, at: int

@@ -61,6 +61,8 @@ class PartitionRouter:
         known = self._known.find(alert.value, alert.start)
         held = self.ledger.get(alert.alert_id)
         if held is not None:
+            if self._is_repeat(alert, known.originator, held):
+                return
             if held.revision == alert.revision and held.digest == alert.digest:
                 self._note_duplicate(outbox, alert, known.originator)
                 return
@@ -183,12 +185,19 @@ class PartitionRouter:
         )
         self.ledger.stage(alert.alert_id, held)
 
+    def _is_repeat(self, alert: Accepted, originator: str, held: Held) -> bool:
+        """Whether accept repeated itself after a crash: handled before, recorded before.
+
+        Accept writes the alerts of an intake partition in order and without gaps, so an
+        offset at or below the mark was here before. The revision is asked too, so that an
+        intake topic that was made anew, and counts from 0 again, loses no alert.
+        """
+        passed = alert.offset <= self.ledger.mark((originator, alert.partition))
+        return passed and alert.revision <= held.revision
+
     def _note_duplicate(self, outbox: Outbox, alert: Accepted, originator: str) -> None:
-        key = (originator, alert.partition)
-        if alert.offset <= self.ledger.mark(key):
-            return  # accept repeated itself after a crash: handled before, recorded before
         self._records.duplicate(outbox, alert, originator)
-        self.ledger.stage_mark(key, alert.offset)
+        self.ledger.stage_mark((originator, alert.partition), alert.offset)
         self.counts["duplicate"] += 1
 
     def _quarantine(self, outbox: Outbox, alert: Accepted, originator: str, reason: Reason) -> None:

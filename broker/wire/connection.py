@@ -12,11 +12,13 @@ class Connection:
         bootstrap_servers: ``host:port``, comma-separated.
         client_id: Name of the role, shown in the broker's own logs and quotas.
         request_timeout_ms: Longest wait for one answer, milliseconds.
+        session_timeout_ms: A member of a group that is silent for so long is replaced.
     """
 
     bootstrap_servers: str
     client_id: str = "lali"
     request_timeout_ms: int = 15_000
+    session_timeout_ms: int = 10_000
 
     def options(self) -> dict[str, Any]:
         """Return the keyword arguments that every aiokafka client takes."""

@@ -42,8 +42,8 @@ def group_consumer(
         isolation_level="read_committed",
         max_partition_fetch_bytes=4 << 20,
         fetch_max_wait_ms=50,
-        session_timeout_ms=10_000,
-        heartbeat_interval_ms=2_000,
+        session_timeout_ms=connection.session_timeout_ms,
+        heartbeat_interval_ms=connection.session_timeout_ms // 5,
         metadata_max_age_ms=30_000,
         max_poll_interval_ms=max_poll_interval_ms,
     )

@@ -20,6 +20,9 @@ _PRODUCER_AT = 43
 _CRC = struct.Struct(">I")
 _PRODUCER = struct.Struct(">qhi")
 
+#: aiokafka's record builder takes a list and nothing else.
+_NO_HEADERS: list[tuple[str, bytes]] = []
+
 
 class Fanout:
     """Partitions that receive the same records. Compared by identity: make one of each.
@@ -49,12 +52,18 @@ class Outbox:
         self.records = 0
         self.size = 0
 
-    def add(self, fanout: Fanout, key: bytes, value: bytes | None) -> None:
+    def add(
+        self,
+        fanout: Fanout,
+        key: bytes | None,
+        value: bytes | None,
+        headers: list[tuple[str, bytes]] = _NO_HEADERS,
+    ) -> None:
         """Add one record for every target of *fanout*; a null *value* is a tombstone."""
         batch = self._open.get(fanout) or self._renew(fanout)
-        if batch.append(timestamp=None, key=key, value=value) is None:
+        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
             # An empty batch takes any record; the broker then says if it is too large.
-            self._renew(fanout).append(timestamp=None, key=key, value=value)
+            self._renew(fanout).append(timestamp=None, key=key, value=value, headers=headers)
         copies = len(fanout.targets)
         self.records += copies
         if value:

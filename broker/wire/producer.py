@@ -126,6 +126,26 @@ class TransactionalProducer:
             return
 
 
+async def send_in_order(producer: AIOKafkaProducer, outbox: Outbox) -> None:
+    """Write everything in *outbox*; in each partition no batch before the last one is there.
+
+    So after a failure nothing is written behind a gap.
+
+    Raises:
+        KafkaError: Something was not written.
+    """
+    queues: dict[TopicPartition, list[object]] = {}
+    for target, batch in outbox.batches():
+        queues.setdefault(target, []).append(batch)
+
+    async def send(target: TopicPartition, batches: list[object]) -> None:
+        for batch in batches:
+            sent = await producer.send_batch(batch, target.topic, partition=target.partition)
+            await sent
+
+    await asyncio.gather(*(send(target, batches) for target, batches in queues.items()))
+
+
 def _look_at(future: "asyncio.Future[object]") -> None:
     # After one failure nobody waits for the others; asyncio would print their tracebacks.
     if not future.cancelled():
