@@ -9,7 +9,7 @@ from broker.model.compartment import ALL_COMPARTMENTS, COMPARTMENTS, compartment
 from broker.model.release import ReleaseKind
 from broker.pipeline.project import Projector, encode_moment, narrow, read_release, recall
 from broker.testing import NOON, make_alert, make_compartments
-from broker.wire import codec
+from broker.wire import codec, strict
 from broker.wire.alert_bytes import read_attributes, read_head
 from broker.wire.alert_codec import decode_release, encode_alert
 from broker.wire.release_bytes import encode_acknowledge
@@ -158,3 +158,19 @@ def test_a_recall_says_nothing_but_recall(revision, identity):
 def test_an_alert_cannot_be_read_as_a_release():
     with pytest.raises(Rejected, match="SCHEMA_UNEXPECTED"):
         read_release(encode_alert(alert_with(ALL_COMPARTMENTS)))
+
+
+def test_the_largest_alert_that_is_accepted_makes_a_release_that_is_read():
+    limit = strict.LIMITS.max_bytes
+    record = codec.decode(encode_alert(make_alert(compartments={})), "alert")
+    signature = {"algorithm": "", "key_id": "", "value": b""}
+    record["signature"] = signature
+    # The length of the padding itself takes three bytes where none takes one.
+    signature["value"] = bytes(limit - len(codec.encode("alert", record)) - 2)
+    value = codec.encode("alert", record)
+    assert len(value) == limit
+
+    assert codec.decode(value, "alert") == record
+    release = projector_of(value).project(ALL_COMPARTMENTS, encode_acknowledge(3600))
+
+    assert codec.decode(release.value, "release")["signature"] == record["signature"]
