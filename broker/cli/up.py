@@ -1,11 +1,16 @@
 """`lali up`: everything in one process, on a Kafka of its own or on yours."""
 
 import asyncio
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 
 from broker.app import ROLES, Parts, make_parts, make_role, run_roles
 from broker.cluster.local import LocalKafka
+from broker.errors import SettingsInvalid
 from broker.logs import configure_logs
 from broker.settings import Settings, load_settings, note_running
 
@@ -25,12 +30,25 @@ def up() -> None:
         return
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     folder = (settings.data_folder / "kafka").resolve()
-    with LocalKafka(folder, heap_mb=settings.heap_mb) as kafka:
+    with _alone(settings.data_folder), LocalKafka(folder, heap_mb=settings.heap_mb) as kafka:
         note_running(settings.data_folder, kafka.bootstrap_servers)
         try:
             _serve(settings)
         finally:
             note_running(settings.data_folder, None)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep *folder* for this process; the lock goes with it, however it ends."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsInvalid(
+                f"another `lali up` runs in {folder}: stop it, or set LALI_DATA_FOLDER"
+            ) from None
+        yield
 
 
 def _serve(settings: Settings) -> None:
@@ -49,5 +67,4 @@ def _serve(settings: Settings) -> None:
 
 
 async def _run(parts: Parts) -> None:
-
     await run_roles([make_role(parts, role) for role in ROLES])
