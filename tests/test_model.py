@@ -52,6 +52,60 @@ def test_the_specimens_of_the_standard_are_valid(name):
     assert mrz_valid(SPECIMENS[name])
 
 
+#: Numbers of twelve characters, as parts 5 and 6 print them: the last three, with their check
+#: digit, stand in the optional data.
+LONG_NUMBERS = {
+    "TD1": (
+        "I<UTOD23145890<7349<<<<<<<<<<<\n"
+        "3407127M9507122UTO<<<<<<<<<<<2\n"
+        "STEVENSON<<PETER<JOHN<<<<<<<<<"
+    ),
+    "TD2": "I<UTOSTEVENSON<<PETER<JOHN<<<<<<<<<<\nD23145890<UTO3407127M95071227349<<<8",
+}
+LONG_BOUNDS = {"TD1": (0, 14, 15, 30), "TD2": (1, 9, 28, 35)}
+
+
+def with_rest(name, rest):
+    """Return a zone whose number continues with *rest*, and whose composite digit is right."""
+    lines = LONG_NUMBERS[name].split("\n")
+    row, _, start, end = LONG_BOUNDS[name]
+    lines[row] = lines[row][:start] + rest.ljust(end - start, "<") + lines[row][end:]
+    upper, lower = lines[0], lines[1]
+    covered = {
+        "TD1": upper[5:30] + lower[0:7] + lower[8:15] + lower[18:29],
+        "TD2": lower[0:10] + lower[13:20] + lower[21:35],
+    }[name]
+    lines[1] = lower[:-1] + str(mrz_digit(covered))
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("name", LONG_NUMBERS)
+def test_a_number_longer_than_its_field_goes_on_in_the_optional_data(name):
+    assert mrz_valid(LONG_NUMBERS[name])
+    assert with_rest(name, "7349") == LONG_NUMBERS[name]
+    assert mrz_valid(with_rest(name, "7349<X" if name == "TD2" else "7349<X1Y2"))
+
+
+@pytest.mark.parametrize("name", LONG_NUMBERS)
+@pytest.mark.parametrize("rest", ["7348", "7359", "734", "9", "", "<7349", "734<9", "734X"])
+def test_a_long_number_that_its_own_digit_does_not_match_is_not_valid(name, rest):
+    # The composite digit is right each time: only the number's own can tell.
+    assert not mrz_valid(with_rest(name, rest))
+
+
+@pytest.mark.parametrize("name", LONG_NUMBERS)
+@pytest.mark.parametrize("rest", ["", "<7", "7"])
+def test_a_number_that_does_not_go_on_needs_its_digit_in_place(name, rest):
+    # D23145890 has 7 as its digit: in the optional data, with nothing before it, it is none.
+    assert not mrz_valid(with_rest(name, rest))
+
+
+def test_passports_and_visas_have_no_long_numbers():
+    for name in ("TD3", "MRV-A", "MRV-B"):
+        upper, lower = SPECIMENS[name].split("\n")
+        assert not mrz_valid(f"{upper}\n{lower[:9]}<{lower[10:]}")
+
+
 @pytest.mark.parametrize("name", SPECIMENS)
 def test_any_digit_misread_by_one_is_found(name):
     lines = SPECIMENS[name].split("\n")
