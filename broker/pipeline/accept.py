@@ -18,6 +18,7 @@ from broker.model.alert import Alert
 from broker.model.codes import MessageType
 from broker.model.reason import Reason
 from broker.pipeline.accepted import intake_header
+from broker.pipeline.restarts import Restarts
 from broker.wire import codec
 from broker.wire.alert_codec import decode_alert
 from broker.wire.connection import Connection
@@ -33,7 +34,6 @@ log = structlog.get_logger()
 #: the frame means that somebody else would read the record as something else.
 _SCHEMA_HEADERS = frozenset({"__value_schema_id", "value.schema.id", "schema.id"})
 _ALERTS_AT_ONCE = 500
-_BACKOFF_SECONDS = 1.0
 
 
 def accept(record: ConsumerRecord, originator: str, now: int) -> Alert:
@@ -92,20 +92,22 @@ class Accept:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Accept until stopped; start anew after any fault."""
+        """Accept until stopped; start anew after any fault, waiting longer each time."""
+        restarts = Restarts("accept", self._stopping)
         while not self._stopping.is_set():
+            before = sum(self.counts.values())
             try:
-                await self._run_once()
+                await self._run_once(restarts)
             except Exception as fault:  # noqa: BLE001 - nothing is committed, so nothing is lost
-                log.error("accept.restarted", code=type(fault).__name__)  # noqa: TRY400
-                await asyncio.sleep(_BACKOFF_SECONDS)
+                await restarts.wait(fault, worked=sum(self.counts.values()) > before)
 
-    async def _run_once(self) -> None:
+    async def _run_once(self, restarts: Restarts) -> None:
         consumer = group_consumer(self._connection, self._topics.accept_group())
         producer = idempotent_producer(self._connection)
-        await producer.start()
         try:
+            await producer.start()
             await consumer.start()
+            restarts.reached()
             consumer.subscribe(sorted(self._originators))
             while not self._stopping.is_set():
                 await self._accept_next(consumer, producer)

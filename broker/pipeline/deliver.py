@@ -13,7 +13,7 @@ from broker.pipeline.feed_delivery import Desk, FeedDelivery, FeedStatus
 from broker.pipeline.holdings import Holdings
 from broker.policy.decide import Decider
 from broker.wire.connection import Connection
-from broker.wire.producer import idempotent_producer
+from broker.wire.producer import idempotent_producer, start_producer
 from broker.wire.topics import Topics
 
 
@@ -59,10 +59,11 @@ class Deliver:
         """Deliver until stopped.
 
         Raises:
+            KafkaUnavailable: No broker answers.
             Exception: The ledger can no longer be followed; nothing may be delivered blind.
         """
         desk = self._open_desk()
-        await desk.producer.start()
+        await start_producer(desk.producer)
         following = asyncio.create_task(desk.holdings.follow())
         stopping = asyncio.create_task(self._stopping.wait())
         deliveries = [

@@ -14,6 +14,7 @@ import structlog
 from broker.clock import epoch_ms
 from broker.model.reason import Reason
 from broker.pipeline.known import PlanOf
+from broker.pipeline.restarts import Restarts
 from broker.pipeline.route import PartitionRouter
 from broker.wire.admin import committed_offsets
 from broker.wire.connection import Connection
@@ -31,8 +32,6 @@ TRANSACTION_ALERTS = 500
 #: No alert is added to a transaction that holds so many bytes: hundreds of feeds share them.
 TRANSACTION_BYTES = 64 << 20
 _UNEXPECTED = "UNEXPECTED"
-_FIRST_BACKOFF_SECONDS = 0.5
-_LONGEST_BACKOFF_SECONDS = 30.0
 
 
 class _Lane:
@@ -71,23 +70,13 @@ class Router:
 
     async def run(self) -> None:
         """Route until stopped; join anew after any fault, waiting longer each time."""
-        backoff = _FIRST_BACKOFF_SECONDS
+        restarts = Restarts("route", self._stopping)
         while not self._stopping.is_set():
             before = self.routed
             try:
-                await self._run_once()
-            except TransactionFailed as fault:
-                log.warning("route.restarted", code=str(fault))
-            except OSError as fault:
-                log.warning("route.restarted", code=type(fault).__name__)
+                await self._run_once(restarts)
             except Exception as fault:  # noqa: BLE001 - a partition must never stay half open
-                # Not log.exception: a traceback may hold values.
-                log.error("route.restarted", code=type(fault).__name__)  # noqa: TRY400
-            if self.routed > before:
-                backoff = _FIRST_BACKOFF_SECONDS
-            if not self._stopping.is_set():
-                await asyncio.sleep(backoff)
-                backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
+                await restarts.wait(fault, worked=self.routed > before)
 
     def counts(self) -> dict[str, int]:
         """Return how many alerts were decided, duplicates, refused, by open partitions."""
@@ -97,11 +86,12 @@ class Router:
                 total[name] = total.get(name, 0) + count
         return total
 
-    async def _run_once(self) -> None:
+    async def _run_once(self, restarts: Restarts) -> None:
         consumer = group_consumer(self._connection, self._topics.route_group())
         gate = Gate(consumer, self._close_lanes)
-        await consumer.start()
         try:
+            await consumer.start()
+            restarts.reached()
             consumer.subscribe([self._topics.alerts], listener=gate)
             while not self._stopping.is_set():
                 for partition in gate.waiting():

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka.errors import KafkaConnectionError
+
+from broker.errors import KafkaUnavailable
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -27,3 +31,8 @@ class Connection:
             "client_id": self.client_id,
             "request_timeout_ms": self.request_timeout_ms,
         }
+
+
+def is_away(fault: BaseException) -> bool:
+    """Return whether *fault* means that no broker of the cluster can be reached."""
+    return isinstance(fault, KafkaConnectionError | KafkaUnavailable)

@@ -16,6 +16,7 @@ from aiokafka.errors import (
     RecordTooLargeError,
 )
 
+from broker.errors import KafkaUnavailable
 from broker.wire.connection import Connection
 from broker.wire.outbox import Outbox
 from broker.wire.topics import ALERT_BYTES
@@ -163,3 +164,16 @@ def idempotent_producer(connection: Connection) -> AIOKafkaProducer:
         compression_type="zstd",
         linger_ms=5,
     )
+
+
+async def start_producer(producer: AIOKafkaProducer) -> None:
+    """Connect *producer*.
+
+    Raises:
+        KafkaUnavailable: No broker answers.
+    """
+    try:
+        await producer.start()
+    except KafkaError as error:
+        await producer.stop()
+        raise KafkaUnavailable(type(error).__name__) from None

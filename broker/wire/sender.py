@@ -11,7 +11,7 @@ from aiokafka.structs import RecordMetadata
 from broker.errors import KafkaUnavailable, Rejected
 from broker.model.reason import Reason
 from broker.wire.connection import Connection
-from broker.wire.producer import idempotent_producer
+from broker.wire.producer import idempotent_producer, start_producer
 
 _TOO_LARGE = (MessageSizeTooLargeError, RecordTooLargeError)
 
@@ -37,11 +37,7 @@ class Sender:
         Raises:
             KafkaUnavailable: No broker answers.
         """
-        try:
-            await self._producer.start()
-        except KafkaError as error:
-            await self._producer.stop()
-            raise KafkaUnavailable(type(error).__name__) from None
+        await start_producer(self._producer)
 
     async def require(self, topic: str) -> None:
         """Make sure that *topic* exists and may be seen.
