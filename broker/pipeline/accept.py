@@ -117,7 +117,7 @@ class Accept:
         fetched = await consumer.getmany(timeout_ms=100, max_records=_ALERTS_AT_ONCE)
         if not fetched:
             return
-        outbox = Outbox(producer)
+        outbox = Outbox(producer.create_batch)
         for records in fetched.values():
             for record in records:
                 self._take(record, outbox)

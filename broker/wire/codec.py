@@ -42,7 +42,11 @@ def unframe(value: bytes | None, expected: str) -> SchemaEntry:
 
 def encode(name: str, record: Record) -> bytes:
     """Return *record* framed, in the newest version of the schema *name*."""
-    entry = catalogue().latest(name)
+    return encode_version(catalogue().latest(name), record)
+
+
+def encode_version(entry: SchemaEntry, record: Record) -> bytes:
+    """Return *record* framed, in one version of its schema."""
     buffer = BytesIO()
     buffer.write(entry.frame)
     fastavro.schemaless_writer(buffer, entry.parsed, record)

@@ -1,0 +1,100 @@
+"""Open a sealed release with the key of its feed, and verify what its originator signed."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from broker.errors import Rejected
+from broker.model.reason import Reason
+from broker.protect.register import Register, RegisterOf
+from broker.protect.release_seal import masked, open_feed_key, open_slot_keys
+from broker.protect.signature import verify
+from broker.protect.slot_seal import AlertKeys, SealBroken, bound_to, open_slot
+from broker.protect.wrap import Unwrapper, alert_info
+from broker.wire.sealing import OpenSlot, ReleaseParts, opened_release
+
+#: Gives the vault's share of an alert by its statement's digest; None where it was erased.
+ShareOf = Callable[[bytes], bytes | None]
+
+
+class ReleaseOpener:
+    """Opens the releases of one feed.
+
+    Args:
+        feed: The feed.
+        register: The key register of today.
+        unwrapper: Holds the feed's private key, and its unit's for TLP:RED.
+        share_of: For entrusted feeds, the vault's half of each release key.
+    """
+
+    def __init__(
+        self,
+        feed: str,
+        register: RegisterOf,
+        unwrapper: Unwrapper,
+        share_of: ShareOf | None = None,
+    ) -> None:
+        self._feed = feed
+        self._register = register
+        self._unwrapper = unwrapper
+        self._share_of = share_of
+
+    def open(self, parts: ReleaseParts) -> bytes:
+        """Return the plain form of a release.
+
+        Raises:
+            Rejected: KEY_UNKNOWN: the key is not here. SEAL_BROKEN: it is for another feed,
+                or was changed. ERASED: its key is gone from the vault.
+        """
+        if not parts.is_sealed:
+            return parts.value
+        try:
+            return opened_release(parts, self._open_slot(parts))
+        except KeyError:
+            raise Rejected(Reason.KEY_UNKNOWN, "feed_key") from None
+        except SealBroken:
+            raise Rejected(Reason.SEAL_BROKEN, "feed_key") from None
+
+    def _open_slot(self, parts: ReleaseParts) -> OpenSlot:
+        bound = bound_to(parts.alert_id, parts.revision)
+        if parts.recipient_key is not None:
+            key_id = parts.recipient_key.key_id
+            info = alert_info(parts.alert_id, parts.revision, key_id)
+            alert_key = self._unwrapper.unwrap(key_id, parts.recipient_key.wrapped, info)
+            return AlertKeys(alert_key, parts.alert_id, parts.revision).open
+        keys = open_slot_keys(parts.slot_keys or b"", self._release_key(parts, bound), bound)
+
+        def opened(number: int, sealed: bytes) -> bytes | None:
+            key = keys[number]
+            return None if key is None else open_slot(key, number, bound, sealed)
+
+        return opened
+
+    def _release_key(self, parts: ReleaseParts, bound: bytes) -> bytes:
+        feed_key = parts.feed_key or b""
+        release_key = open_feed_key(self._feed, feed_key, bound, self._unwrapper)
+        key = self._register().by_id.get(feed_key[:8].hex())
+        if key is None or not key.entrusted:
+            return release_key
+        statement = parts.statement()
+        share = self._share_of(statement.digest) if self._share_of and statement else None
+        if share is None:
+            raise Rejected(Reason.ERASED, "feed_key")
+        return masked(release_key, share)
+
+
+def verify_release(register: Register, parts: ReleaseParts, originator: str, at: datetime) -> None:
+    """Check that *originator* signed the label and every commitment of a release.
+
+    Args:
+        register: The key register.
+        parts: The release, sealed or opened.
+        originator: As its label has it.
+        at: The moment at which the key must count: when the release was written.
+
+    Raises:
+        Rejected: SIGNATURE_MISSING, SIGNATURE_INVALID, or what is wrong with the key.
+    """
+    statement = parts.statement()
+    if statement is None:
+        raise Rejected(Reason.SIGNATURE_MISSING, "signature")
+    verify(register, originator, parts.signature, statement.signed, at)
