@@ -14,6 +14,10 @@ from broker.wire.consumer import ConsumerRecord
 
 #: Header that accept writes: partition and offset in the originator's intake topic.
 INTAKE_HEADER = "lali-intake"
+#: Header that accept writes of a signed alert: digest of the statement that it verified, and
+#: the commitment to the distribution within.
+STATEMENT_HEADER = "lali-statement"
+_DIGEST_BYTES = 32
 
 
 class Accepted(NamedTuple):
@@ -24,11 +28,13 @@ class Accepted(NamedTuple):
         key: Its record key.
         alert_id: 16 bytes.
         revision: Counts from 1.
-        digest: SHA-256 of the framed alert.
+        digest: SHA-256 of the originator's statement, the same however it is sealed; of the
+            framed alert where protection is off.
         expires_at: Epoch milliseconds.
         start: Where the label's attributes start in `value`.
         partition: Where it was published: partition of the originator's intake.
         offset: And offset there.
+        distribution_commitment: Of a sealed alert: what its releases carry of the distribution.
     """
 
     value: bytes
@@ -40,11 +46,25 @@ class Accepted(NamedTuple):
     start: int
     partition: int
     offset: int
+    distribution_commitment: bytes | None = None
 
 
 def intake_header(partition: int, offset: int) -> tuple[str, bytes]:
     """Return the header that says where an alert was published."""
     return INTAKE_HEADER, f"{partition}:{offset}".encode()
+
+
+def statement_header(digest: bytes, distribution_commitment: bytes) -> tuple[str, bytes]:
+    """Return the header by which accept says what it verified."""
+    return STATEMENT_HEADER, digest + distribution_commitment
+
+
+def statement_digest(record: ConsumerRecord) -> bytes | None:
+    """Return the digest of the statement that accept verified, or None."""
+    for name, content in record.headers:
+        if name == STATEMENT_HEADER and len(content) == 2 * _DIGEST_BYTES:
+            return bytes(content[:_DIGEST_BYTES])
+    return None
 
 
 def read_accepted(record: ConsumerRecord) -> Accepted:
@@ -56,18 +76,27 @@ def read_accepted(record: ConsumerRecord) -> Accepted:
     try:
         value = record.value
         alert_id, revision, expires_at, start = read_head(value)
-        partition, offset = _position(record)
-    except (IndexError, TypeError, ValueError):
+        headers = dict(record.headers)
+        partition, offset = _position(headers)
+    except (IndexError, KeyError, TypeError, ValueError):
         raise Rejected(Reason.NOT_ACCEPTED) from None
-    digest = hashlib.sha256(value).digest()
+    statement = headers.get(STATEMENT_HEADER)
+    digest = statement[:_DIGEST_BYTES] if statement else hashlib.sha256(value).digest()
+    commitment = statement[_DIGEST_BYTES:] if statement else None
     return Accepted(
-        value, record.key, alert_id, revision, digest, expires_at, start, partition, offset
+        value,
+        record.key,
+        alert_id,
+        revision,
+        digest,
+        expires_at,
+        start,
+        partition,
+        offset,
+        commitment,
     )
 
 
-def _position(record: ConsumerRecord) -> tuple[int, int]:
-    for name, position in record.headers:
-        if name == INTAKE_HEADER:
-            partition, _, offset = position.partition(b":")
-            return int(partition), int(offset)
-    raise ValueError(INTAKE_HEADER)
+def _position(headers: dict[str, bytes]) -> tuple[int, int]:
+    partition, _, offset = headers[INTAKE_HEADER].partition(b":")
+    return int(partition), int(offset)

@@ -9,11 +9,13 @@ from broker.protect.register import Register, RegisterOf
 from broker.protect.release_seal import masked, open_feed_key, open_slot_keys
 from broker.protect.signature import verify
 from broker.protect.slot_seal import AlertKeys, SealBroken, bound_to, open_slot
+from broker.protect.vault import Vault
 from broker.protect.wrap import Unwrapper, alert_info
 from broker.wire.sealing import OpenSlot, ReleaseParts, opened_release
 
-#: Gives the vault's share of an alert by its statement's digest; None where it was erased.
-ShareOf = Callable[[bytes], bytes | None]
+#: Gives the vault's share of an alert by its statement's digest, id and revision; None where
+#: it was erased.
+ShareOf = Callable[[bytes, bytes, int], bytes | None]
 
 
 class ReleaseOpener:
@@ -75,11 +77,26 @@ class ReleaseOpener:
         key = self._register().by_id.get(feed_key[:8].hex())
         if key is None or not key.entrusted:
             return release_key
-        statement = parts.statement()
-        share = self._share_of(statement.digest) if self._share_of and statement else None
+        share = self._share(parts)
         if share is None:
             raise Rejected(Reason.ERASED, "feed_key")
         return masked(release_key, share)
+
+    def _share(self, parts: ReleaseParts) -> bytes | None:
+        statement = parts.statement()
+        if self._share_of is None or statement is None:
+            return None
+        return self._share_of(statement.digest, parts.alert_id, parts.revision)
+
+
+def vault_share(vault: Vault) -> ShareOf:
+    """Return how *vault* gives the shares of alerts."""
+
+    def share_of(digest: bytes, alert_id: bytes, revision: int) -> bytes | None:
+        alert_key = vault.find([digest]).get(digest)
+        return AlertKeys(alert_key, alert_id, revision).share if alert_key else None
+
+    return share_of
 
 
 def verify_release(register: Register, parts: ReleaseParts, originator: str, at: datetime) -> None:

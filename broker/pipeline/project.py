@@ -9,7 +9,7 @@ from broker.model.release import Release, ReleaseKind
 from broker.wire import varint
 from broker.wire.alert_bytes import UUID_BYTES, Slots
 from broker.wire.codec import FRAME_BYTES, decode_trusted
-from broker.wire.release_bytes import encode_recall, encode_release, narrow_release
+from broker.wire.release_bytes import UNSEALED, encode_recall, encode_release, narrow_release
 
 
 class Projector:
@@ -17,9 +17,18 @@ class Projector:
 
     Attributes:
         present: Mask of the compartments that hold content.
+        slots_end: Where signature and seal begin.
     """
 
-    __slots__ = ("_label_end", "_released_at", "_revision", "_slots", "_value", "present")
+    __slots__ = (
+        "_label_end",
+        "_released_at",
+        "_revision",
+        "_slots",
+        "_value",
+        "present",
+        "slots_end",
+    )
 
     def __init__(
         self, value: bytes, revision: int, label_end: int, slots_start: int, released_at: bytes
@@ -30,11 +39,24 @@ class Projector:
         self._released_at = released_at
         self._slots = Slots(value, slots_start)
         self.present = self._slots.present
+        self.slots_end = self._slots.end
 
-    def project(self, mask: int, acknowledge: bytes) -> Release:
-        """Return what a recipient that may see *mask* receives."""
+    def project(self, mask: int, acknowledge: bytes, closing: bytes = UNSEALED) -> Release:
+        """Return what a recipient that may see *mask* receives.
+
+        Args:
+            mask: The compartments.
+            acknowledge: Their obligation, encoded.
+            closing: What follows the slots, as `broker.pipeline.seal_release` gives it.
+        """
         value = encode_release(
-            self._value, self._label_end, self._slots, mask, acknowledge, self._released_at
+            self._value,
+            self._label_end,
+            self._slots,
+            mask,
+            acknowledge,
+            self._released_at,
+            closing,
         )
         identity = self._value[FRAME_BYTES : FRAME_BYTES + UUID_BYTES]
         return Release(ReleaseKind.RELEASE, identity, self._revision, mask & self.present, value)
