@@ -13,10 +13,12 @@ from broker.errors import SettingsInvalid
 from broker.pipeline.accept import Accept
 from broker.pipeline.breaker import DEFAULT_PATIENCE, Patience
 from broker.pipeline.deliver import Deliver
+from broker.pipeline.protection import Protection
 from broker.pipeline.router import Router
 from broker.policy.bundle import Bundle, load_bundle
 from broker.policy.decide import Decider
 from broker.policy.directory import Directory, with_connectors
+from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings
 from broker.wire.admin import apply_topics
 from broker.wire.connection import Connection
@@ -47,6 +49,7 @@ class Parts:
     community: Directory
     topics: Topics
     decider: Decider
+    protection: Protection | None = None
 
     def connection(self, role: str) -> Connection:
         """Return how *role* reaches the cluster."""
@@ -83,7 +86,23 @@ def make_parts(settings: Settings, overlay: dict[str, Any] | None = None) -> Par
     chosen = settings.connector_overlay() if overlay is None else overlay
     community = with_connectors(bundle.community, chosen)
     topics = Topics(settings.topic_prefix, settings.partitions)
-    return Parts(settings, bundle, community, topics, Decider(bundle))
+    protection = make_protection(settings, bundle, community)
+    return Parts(settings, bundle, community, topics, Decider(bundle), protection)
+
+
+def make_protection(settings: Settings, bundle: Bundle, community: Directory) -> Protection | None:
+    """Return the keys of this deployment, or None where protection is off.
+
+    Raises:
+        SettingsInvalid: There are none, or two officers did not agree to them or the bundle.
+    """
+    if settings.protection == "off":
+        return None
+    folder = KeyFolder(settings.key_folder())
+    folder.register()
+    folder.require_bundle(bundle.digest)
+    units = {feed.id: feed.unit for feed in community.feeds.values()}
+    return Protection(folder, units)
 
 
 def make_role(parts: Parts, role: str, patience: Patience = DEFAULT_PATIENCE) -> Role:
@@ -93,14 +112,21 @@ def make_role(parts: Parts, role: str, patience: Patience = DEFAULT_PATIENCE) ->
         SettingsInvalid: There is no such role, or a connector's settings are wrong.
     """
     connection = parts.connection(role)
+    protection = parts.protection
     match role:
         case "accept":
-            return Accept(connection, parts.topics, parts.community.publishers())
+            unsealer = protection.unsealer() if protection else None
+            publishers = parts.community.publishers()
+            return Accept(connection, parts.topics, publishers, unsealer=unsealer)
         case "route":
-            return Router(connection, parts.topics, parts.decider.plan)
+            sealer = protection.sealer if protection else None
+            return Router(connection, parts.topics, parts.decider.plan, new_sealer=sealer)
         case "deliver":
             made = make_connectors(parts)
-            return Deliver(connection, parts.topics, parts.decider, made, patience=patience)
+            openers = {feed: protection.opener(feed) for feed in made} if protection else None
+            return Deliver(
+                connection, parts.topics, parts.decider, made, patience=patience, openers=openers
+            )
         case _:
             raise SettingsInvalid(f"no role is called {role}: there are {', '.join(ROLES)}")
 

@@ -46,6 +46,13 @@ class Settings(BaseSettings):
     connectors: Path | None = Field(
         None, description="TOML file: feed id to {type, settings}. None: no feed is delivered."
     )
+    protection: Literal["required", "off"] = Field(
+        "required",
+        description="Signatures and seals. off: alerts lie open in Kafka; for tests alone.",
+    )
+    keys: Path | None = Field(
+        None, description="Key folder. None: keys in the data folder. See docs/security.md."
+    )
     data_folder: Path = Field(Path(".lali"), description="Data of the local Kafka and of demos.")
     heap_mb: int = Field(256, ge=128, description="Java heap of a local Kafka node, 2^20 bytes.")
     log_form: Literal["lines", "json"] = Field("lines", description="Form of the log.")
@@ -60,6 +67,10 @@ class Settings(BaseSettings):
             SettingsInvalid: The file cannot be read.
         """
         return _read_toml(self.connectors) if self.connectors else {}
+
+    def key_folder(self) -> Path:
+        """Return where keys are."""
+        return self.keys or self.data_folder / "keys"
 
     def servers(self) -> str:
         """Return the cluster to speak to: the one set, or the local one that runs.

@@ -69,7 +69,7 @@ class KafkaTopic:
         """
         value = release.value
         if self._settings.form == "json":
-            value = decode_release(value).model_dump_json().encode()
+            value = decode_release(value, with_record=True).model_dump_json().encode()
         key = release.idempotency_key(self._feed).encode()
         reference = await self._send(str(release.alert_id).encode(), value, key)
         now = datetime.now(UTC)

@@ -40,6 +40,11 @@ class ReleaseOpener:
         self._unwrapper = unwrapper
         self._share_of = share_of
 
+    def may_open(self, parts: ReleaseParts) -> bool:
+        """Whether the partner entrusted the hub with the key that this release is under."""
+        key = self._register().by_id.get((parts.feed_key or b"")[:8].hex())
+        return key is not None and key.entrusted
+
     def open(self, parts: ReleaseParts) -> bytes:
         """Return the plain form of a release.
 

@@ -6,10 +6,12 @@ an empty slot looks like a withheld one.
 """
 
 from broker.model.release import Release, ReleaseKind
+from broker.pipeline.open_release import ReleaseOpener
 from broker.wire import varint
 from broker.wire.alert_bytes import UUID_BYTES, Slots
 from broker.wire.codec import FRAME_BYTES, decode_trusted
 from broker.wire.release_bytes import UNSEALED, encode_recall, encode_release, narrow_release
+from broker.wire.sealing import ReleaseParts
 
 
 class Projector:
@@ -90,6 +92,21 @@ def narrow(release: Release, mask: int) -> Release:
         return release
     value = narrow_release(release.value, mask)
     return Release(release.kind, release.identity, release.revision, release.profile & mask, value)
+
+
+def opened(release: Release, opener: ReleaseOpener) -> Release:
+    """Return *release* in plain form where its feed is entrusted to the hub, else as it is.
+
+    Raises:
+        Rejected: It should open, and does not.
+    """
+    if release.kind is not ReleaseKind.RELEASE:
+        return release
+    parts = ReleaseParts(release.value)
+    if not opener.may_open(parts):
+        return release
+    value = opener.open(parts)
+    return Release(release.kind, release.identity, release.revision, release.profile, value)
 
 
 def encode_moment(epoch_ms: int) -> bytes:

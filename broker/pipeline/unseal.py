@@ -79,11 +79,14 @@ class Unsealer:
             raise Rejected(
                 Reason.SEAL_MISSING if parts.signature else Reason.SIGNATURE_MISSING, "signature"
             )
+        label = record["label"]
+        if label["originator"] != originator:
+            raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
         statement = parts.statement(seal.distribution_salt)
         verify(self._register(), originator, parts.signature, statement.signed, self._now())
-        if self.vault.is_erased(parts.alert_id):
+        if label["message_type"] != "CANCEL" and self.vault.is_erased(parts.alert_id):
             raise Rejected(Reason.ERASED, "label.alert_id")
-        alert_key = self._alert_key(parts, seal, record["label"]["tlp"])
+        alert_key = self._alert_key(parts, seal, label["tlp"])
         plain = _plain(parts, alert_key)
         return Unsealed(plain, stripped(parts), statement, parts.alert_id, alert_key)
 
