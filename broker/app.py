@@ -18,6 +18,7 @@ from broker.pipeline.router import Router
 from broker.policy.bundle import Bundle, load_bundle
 from broker.policy.decide import Decider
 from broker.policy.directory import Directory, with_connectors
+from broker.protect.development import init_development
 from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings
 from broker.wire.admin import apply_topics
@@ -105,30 +106,82 @@ def make_protection(settings: Settings, bundle: Bundle, community: Directory) ->
     return Protection(folder, units)
 
 
+def init_keys(settings: Settings, entrusted: Sequence[str] = ()) -> bool:
+    """Make keys for development where there are none; return whether any were made.
+
+    Raises:
+        BundleInvalid: The bundle cannot be used.
+    """
+    folder = KeyFolder(settings.key_folder())
+    if settings.protection == "off" or folder.exists:
+        return False
+    bundle = load_bundle(settings.bundle)
+    community = bundle.community
+    units, feeds = list(community.units), list(community.feeds)
+    init_development(folder, units, feeds, bundle.digest, entrusted)
+    return True
+
+
+def client_protection(settings: Settings) -> Protection | None:
+    """Return the keys of a client, which knows no bundle, or None where protection is off.
+
+    Raises:
+        SettingsInvalid: There is no register in the key folder.
+    """
+    if settings.protection == "off":
+        return None
+    folder = KeyFolder(settings.key_folder())
+    folder.register()
+    return Protection(folder, {})
+
+
 def make_role(parts: Parts, role: str, patience: Patience = DEFAULT_PATIENCE) -> Role:
     """Return one role, ready to run.
 
     Raises:
         SettingsInvalid: There is no such role, or a connector's settings are wrong.
     """
-    connection = parts.connection(role)
-    protection = parts.protection
     match role:
         case "accept":
-            unsealer = protection.unsealer() if protection else None
-            publishers = parts.community.publishers()
-            return Accept(connection, parts.topics, publishers, unsealer=unsealer)
+            return make_accept(parts)
         case "route":
-            sealer = protection.sealer if protection else None
-            return Router(connection, parts.topics, parts.decider.plan, new_sealer=sealer)
+            return make_router(parts)
         case "deliver":
-            made = make_connectors(parts)
-            openers = {feed: protection.opener(feed) for feed in made} if protection else None
-            return Deliver(
-                connection, parts.topics, parts.decider, made, patience=patience, openers=openers
-            )
+            return make_deliver(parts, patience)
         case _:
             raise SettingsInvalid(f"no role is called {role}: there are {', '.join(ROLES)}")
+
+
+def make_accept(parts: Parts) -> Accept:
+    """Return the role that accepts."""
+    unsealer = parts.protection.unsealer() if parts.protection else None
+    publishers = parts.community.publishers()
+    return Accept(parts.connection("accept"), parts.topics, publishers, unsealer=unsealer)
+
+
+def make_router(parts: Parts) -> Router:
+    """Return the role that routes."""
+    sealer = parts.protection.sealer if parts.protection else None
+    return Router(parts.connection("route"), parts.topics, parts.decider.plan, new_sealer=sealer)
+
+
+def make_deliver(parts: Parts, patience: Patience = DEFAULT_PATIENCE) -> Deliver:
+    """Return the role that delivers.
+
+    Raises:
+        SettingsInvalid: A connector's settings are wrong.
+    """
+    made = make_connectors(parts)
+    protection = parts.protection
+    openers = {feed: protection.opener(feed) for feed in made} if protection else None
+    return Deliver(
+        parts.connection("deliver"),
+        parts.topics,
+        parts.decider,
+        made,
+        patience=patience,
+        openers=openers,
+    )
 
 
 def make_connectors(parts: Parts) -> dict[str, Connector]:

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from broker.app import client_protection
 from broker.cli import print_json
 from broker.cli.plain import plain
 from broker.client import Attempt, Publisher
@@ -124,11 +125,13 @@ async def _send(found: Iterable[FromFile], unit: str | None, settings: Settings)
 
 
 async def _send_as(unit: str, group: list[FromFile], settings: Settings) -> list[Line]:
+    protection = client_protection(settings)
     publisher = Publisher(
         Connection(settings.servers(), f"lali-publish-{unit}"),
         unit,
         topics=Topics(settings.topic_prefix, settings.partitions),
         salt_key=kept_key(settings.data_folder / "publisher" / f"{unit}.key"),
+        seal=protection.originator(unit) if protection else None,
     )
     alerts = [one.alert for one in group if one.alert is not None]
     try:

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from broker.app import client_protection
 from broker.cli import print_json
 from broker.policy.directory import read_directory
 from broker.settings import Settings, load_settings
@@ -57,7 +58,15 @@ def simulate(
     begins = start or past_start(datetime.now(UTC), days)
     begins = begins if begins.tzinfo else begins.replace(tzinfo=UTC)
     community = read_directory(settings.bundle / "community.toml")
-    scenario = Scenario(seed=seed, alerts=alerts, days=days, community=community, start=begins)
+    protection = client_protection(settings) if publish else None
+    scenario = Scenario(
+        seed=seed,
+        alerts=alerts,
+        days=days,
+        community=community,
+        start=begins,
+        seal=protection.seal if protection else None,
+    )
     if out:
         out.write_text("".join(json_text.dumps(_record(step)) + "\n" for step in scenario))
     if publish:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from broker.app import client_protection
 from broker.cli.plain import card
 from broker.client import Subscriber
 from broker.errors import SettingsInvalid
@@ -63,8 +64,15 @@ async def _follow(
     topics = Topics(settings.topic_prefix, settings.partitions)
     if topics.feed(feed) not in await list_topics(connection):
         raise SettingsInvalid(f"there is no feed {feed}")
+    protection = client_protection(settings)
     subscriber = Subscriber(
-        connection, feed, group, from_start=from_start, to_end=to_end, topics=topics
+        connection,
+        feed,
+        group,
+        from_start=from_start,
+        to_end=to_end,
+        topics=topics,
+        opener=protection.opener(feed) if protection else None,
     )
     async with subscriber as releases:
         async for release in releases:

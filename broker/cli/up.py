@@ -4,7 +4,7 @@ import asyncio
 
 from rich.console import Console
 
-from broker.app import ROLES, Parts, make_parts, make_role, run_roles
+from broker.app import ROLES, Parts, init_keys, make_parts, make_role, run_roles
 from broker.cluster.local import LocalKafka
 from broker.logs import configure_logs
 from broker.settings import Settings, load_settings, note_running
@@ -34,6 +34,11 @@ def up() -> None:
 
 
 def _serve(settings: Settings) -> None:
+    if init_keys(settings, entrusted=sorted(settings.connector_overlay())):
+        Console(stderr=True).print(
+            "[yellow]Keys for development were made[/]: whoever can read "
+            f"{settings.key_folder()} is every unit and both officers at once."
+        )
     parts = make_parts(settings)
     created = asyncio.run(parts.apply_topics())
     console = Console(stderr=True)

@@ -5,12 +5,14 @@ from datetime import datetime
 
 from broker.errors import Rejected
 from broker.model.reason import Reason
+from broker.model.release import ReleaseView
 from broker.protect.register import Register, RegisterOf
 from broker.protect.release_seal import masked, open_feed_key, open_slot_keys
 from broker.protect.signature import verify
 from broker.protect.slot_seal import AlertKeys, SealBroken, bound_to, open_slot
 from broker.protect.vault import Vault
 from broker.protect.wrap import Unwrapper, alert_info
+from broker.wire.alert_codec import decode_release
 from broker.wire.sealing import OpenSlot, ReleaseParts, opened_release
 
 #: Gives the vault's share of an alert by its statement's digest, id and revision; None where
@@ -36,13 +38,13 @@ class ReleaseOpener:
         share_of: ShareOf | None = None,
     ) -> None:
         self._feed = feed
-        self._register = register
+        self.register = register
         self._unwrapper = unwrapper
         self._share_of = share_of
 
     def may_open(self, parts: ReleaseParts) -> bool:
         """Whether the partner entrusted the hub with the key that this release is under."""
-        key = self._register().by_id.get((parts.feed_key or b"")[:8].hex())
+        key = self.register().by_id.get((parts.feed_key or b"")[:8].hex())
         return key is not None and key.entrusted
 
     def open(self, parts: ReleaseParts) -> bytes:
@@ -79,7 +81,7 @@ class ReleaseOpener:
     def _release_key(self, parts: ReleaseParts, bound: bytes) -> bytes:
         feed_key = parts.feed_key or b""
         release_key = open_feed_key(self._feed, feed_key, bound, self._unwrapper)
-        key = self._register().by_id.get(feed_key[:8].hex())
+        key = self.register().by_id.get(feed_key[:8].hex())
         if key is None or not key.entrusted:
             return release_key
         share = self._share(parts)
@@ -92,6 +94,27 @@ class ReleaseOpener:
         if self._share_of is None or statement is None:
             return None
         return self._share_of(statement.digest, parts.alert_id, parts.revision)
+
+
+def read_verified(value: bytes | None, opener: ReleaseOpener) -> ReleaseView:
+    """Read a release with the keys that are here: verified, and opened where one fits.
+
+    A release whose key is not here comes with its label, and sealed; a recall as it is.
+
+    Raises:
+        Rejected: It is not what its originator signed, or not what it should be.
+    """
+    view = decode_release(value)
+    if value is None or view.label is None:
+        return view
+    parts = ReleaseParts(value)
+    verify_release(opener.register(), parts, view.label.originator, view.released_at)
+    try:
+        return decode_release(opener.open(parts))
+    except Rejected as rejected:
+        if rejected.reason is Reason.KEY_UNKNOWN:
+            return view
+        raise
 
 
 def vault_share(vault: Vault) -> ShareOf:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from broker.model.alert import Alert
 from broker.pipeline.open_release import ReleaseOpener, vault_share
 from broker.pipeline.seal import OriginatorSeal
 from broker.pipeline.seal_release import ReleaseSealer
@@ -25,6 +26,10 @@ class Protection:
     def originator(self, unit: str) -> OriginatorSeal:
         """Return what signs and seals for *unit*."""
         return OriginatorSeal(unit, self.folder.register, self.folder.keeper)
+
+    def seal(self, alert: Alert, plain: bytes, secret: bytes) -> bytes:
+        """Return *plain* signed and sealed for its own originator, whose keys must be here."""
+        return self.originator(alert.label.originator).seal(plain, alert, secret)
 
     def unsealer(self) -> Unsealer:
         """Return what opens for accept."""
