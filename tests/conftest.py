@@ -22,6 +22,9 @@ from broker.wire.topics import Topics
 settings.register_profile("lali", deadline=None)
 settings.load_profile("lali")
 
+# Most tests look at one stage with plain alerts; those of protection ask for it.
+os.environ.setdefault("LALI_PROTECTION", "off")
+
 SHARED = Path(os.environ.get("LALI_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 

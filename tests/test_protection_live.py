@@ -28,14 +28,13 @@ def parts(kafka: str, topics, tmp_path: Path) -> Parts:
     bundle = load_bundle(shipped("policies") / "pacific")
     folder = KeyFolder(tmp_path / "keys")
     community = bundle.community
-    init_development(
-        folder, community.units, community.feeds, bundle.digest, entrusted=[FILED]
-    )
+    init_development(folder, community.units, community.feeds, bundle.digest, entrusted=[FILED])
     settings = load_settings(
         bootstrap_servers=kafka,
         topic_prefix=topics.prefix,
         partitions=topics.partitions,
         keys=tmp_path / "keys",
+        protection="required",
     )
     (tmp_path / "out").mkdir()
     overlay = {FILED: {"type": "filedrop", "settings": {"folder": str(tmp_path / "out")}}}
@@ -47,7 +46,7 @@ async def _run_until(parts: Parts, done) -> None:
     running = [asyncio.create_task(role.run()) for role in roles]
     try:
         async with asyncio.timeout(60):
-            while not await done():
+            while not await done():  # noqa: ASYNC110 - files appear without a word
                 await asyncio.sleep(0.2)
     finally:
         for role in roles:
@@ -84,9 +83,7 @@ async def test_a_sealed_alert_is_opened_by_whom_policy_lets(parts: Parts, tmp_pa
     ]
     async for record in read_to_end(connection, names):
         assert b"CANARY" not in (record.value or b"")
-    releases = Subscriber(
-        connection, "samoa-tcu-investigate", topics=parts.topics, to_end=True
-    )
+    releases = Subscriber(connection, "samoa-tcu-investigate", topics=parts.topics, to_end=True)
     async with releases as found:
         got = [release async for release in found]
     assert [release.sealed for release in got] == [True]

@@ -10,7 +10,7 @@ from broker.pipeline.open_release import ReleaseOpener
 from broker.wire import varint
 from broker.wire.alert_bytes import UUID_BYTES, Slots
 from broker.wire.codec import FRAME_BYTES, decode_trusted
-from broker.wire.release_bytes import UNSEALED, encode_recall, encode_release, narrow_release
+from broker.wire.release_bytes import encode_recall, encode_release, narrow_release, plain_closing
 from broker.wire.sealing import ReleaseParts
 
 
@@ -43,13 +43,14 @@ class Projector:
         self.present = self._slots.present
         self.slots_end = self._slots.end
 
-    def project(self, mask: int, acknowledge: bytes, closing: bytes = UNSEALED) -> Release:
+    def project(self, mask: int, acknowledge: bytes, closing: bytes | None = None) -> Release:
         """Return what a recipient that may see *mask* receives.
 
         Args:
             mask: The compartments.
             acknowledge: Their obligation, encoded.
-            closing: What follows the slots, as `broker.pipeline.seal_release` gives it.
+            closing: What follows the slots, as `broker.pipeline.seal_release` gives it; by
+                default the alert's own signature, and no seal.
         """
         value = encode_release(
             self._value,
@@ -58,7 +59,7 @@ class Projector:
             mask,
             acknowledge,
             self._released_at,
-            closing,
+            plain_closing(self._value, self.slots_end) if closing is None else closing,
         )
         identity = self._value[FRAME_BYTES : FRAME_BYTES + UUID_BYTES]
         return Release(ReleaseKind.RELEASE, identity, self._revision, mask & self.present, value)

@@ -21,7 +21,7 @@ FRAME_BYTES = 5
 
 #: A release has a few fields of its own beside what it shows of an alert, and must be
 #: readable for the largest alert that is accepted.
-_RELEASE_ADDS_BYTES = 256
+_RELEASE_ADDS_BYTES = 1024
 _LARGER = {
     "release": replace(strict.LIMITS, max_bytes=strict.LIMITS.max_bytes + _RELEASE_ADDS_BYTES)
 }

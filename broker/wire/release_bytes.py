@@ -11,6 +11,8 @@ from broker.wire.codec import FRAME_BYTES
 from broker.wire.schema import catalogue
 
 _FRAME = catalogue().latest("release").frame
+#: Since this version an alert ends in its seal: one byte where it has none.
+_SEALABLE = catalogue().latest("alert").frame
 _RELEASE = _FRAME + varint.encode(1)  # kind: enum index 1
 _RECALL = _FRAME + varint.encode(2)
 _NULL, _SOME = varint.encode(0), varint.encode(1)
@@ -55,8 +57,10 @@ def encode_release(
     )
 
 
-#: What follows the slots of a release that is neither signed nor sealed.
-UNSEALED = 5 * _NULL
+def plain_closing(value: bytes, slots_end: int) -> bytes:
+    """Return what follows the slots of a release of the unsealed alert *value*."""
+    has_seal_field = value[:FRAME_BYTES] == _SEALABLE
+    return value[slots_end : len(value) - has_seal_field] + 4 * _NULL
 
 
 def sealed_closing(signature: bytes, distribution_commitment: bytes, slot_keys: bytes) -> bytes:
@@ -92,7 +96,7 @@ def encode_acknowledge(seconds: int | None) -> bytes:
 def encode_recall(alert_id: bytes, revision: int, released_at: bytes) -> bytes:
     """Return a recall: no label, no content, no reason (docs/decisions/0003)."""
     head = (_RECALL, alert_id, varint.encode(revision), released_at, varint.encode(0))
-    return b"".join((*head, _NULL, _NULL, _NULL, UNSEALED))
+    return b"".join((*head, _NULL, _NULL, _NULL, 5 * _NULL))
 
 
 def narrow_release(value: bytes, mask: int) -> bytes:
