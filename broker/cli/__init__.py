@@ -49,6 +49,14 @@ app.command(
 )
 app.command("broker.cli.schema:app", name="schema", help="Check the schemas; write their page.")
 app.command("broker.cli.topics:app", name="topics", help="The topics that this community needs.")
+app.command("broker.cli.keys:app", name="keys", help="Who has which keys; new ones, revoked ones.")
+app.command(
+    "broker.cli.change:app", name="change", help="What needs two people: keys, bundles, erasure."
+)
+app.command("broker.cli.erase:erase", name="erase", help="Make every copy of an alert unreadable.")
+app.command(
+    "broker.cli.verify:verify", name="verify", help="Is a release what its originator signed?"
+)
 app.command("broker.cli.kafka:app", name="kafka", help="A real Kafka on this machine.")
 app.command(
     "broker.cli.settings:settings",
