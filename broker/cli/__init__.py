@@ -49,6 +49,11 @@ app.command(
 )
 app.command("broker.cli.schema:app", name="schema", help="Check the schemas; write their page.")
 app.command("broker.cli.topics:app", name="topics", help="The topics that this community needs.")
+app.command(
+    "broker.cli.secure:app",
+    name="secure",
+    help="Certificates, passwords and rights in Kafka, and a check of them.",
+)
 app.command("broker.cli.kafka:app", name="kafka", help="A real Kafka on this machine.")
 app.command(
     "broker.cli.settings:settings",

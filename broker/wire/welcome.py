@@ -51,13 +51,21 @@ async def require_welcome(connection: Connection) -> None:
 
 async def unavailable(connection: Connection, error: Exception) -> KafkaUnavailable:
     """Return what *error*, which a client of *connection* raised, means."""
-    if type(error) in _DENIED:
-        return KafkaRefused(f"NOT_AUTHORISED: no right to this {_DENIED[type(error)]}")
+    if (refused := denied(error)) is not None:
+        return refused
     try:
         await require_welcome(connection)
     except KafkaUnavailable as found:
         return found
     return KafkaUnavailable(type(error).__name__)
+
+
+def denied(error: BaseException) -> KafkaRefused | None:
+    """Return what *error* means if it says that a right is missing."""
+    for kind, what in _DENIED.items():
+        if isinstance(error, kind):
+            return KafkaRefused(f"NOT_AUTHORISED: no right to this {what}")
+    return None
 
 
 async def _open(connection: Connection, server: str) -> None:
