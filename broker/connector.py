@@ -15,13 +15,16 @@ hands it to the recipient, or makes the repetition harmless itself.
 """
 
 import os
+import re
 from typing import Annotated, Any, Protocol
 
 from pydantic import BeforeValidator, SecretStr
 
-from broker.errors import SettingsInvalid
 from broker.model.base import Model
 from broker.model.release import Receipt, Release
+
+#: Names of variables only: who writes the secret itself here must not see it in an error.
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
 class ConnectorSettings(Model):
@@ -47,11 +50,12 @@ class Connector(Protocol):
 
 
 def _from_environment(value: Any) -> Any:
-    if not isinstance(value, dict) or set(value) != {"env"}:
+    name = value.get("env") if isinstance(value, dict) and set(value) == {"env"} else None
+    if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
         raise ValueError("a secret is written {env = NAME}")
-    found = os.environ.get(str(value["env"]))
+    found = os.environ.get(name)
     if not found:
-        raise SettingsInvalid(f"the environment has no {value['env']}, which a connector needs")
+        raise ValueError(f"the environment has no {name}")
     return found
 
 

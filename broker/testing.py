@@ -5,6 +5,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from broker.model.alert import Alert
+from broker.model.release import Release
+from broker.pipeline.project import Projector, encode_moment, recall
+from broker.wire.alert_bytes import read_attributes, read_head
+from broker.wire.alert_codec import encode_alert
+from broker.wire.release_bytes import encode_acknowledge
 
 #: A moment all builders count from, far from any real case.
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -95,6 +100,21 @@ def make_alert(
             "compartments": make_compartments(mark) if compartments is None else compartments,
         }
     )
+
+
+def make_release(alert: Alert, mask: int = (1 << 12) - 1) -> Release:
+    """Return the release of *alert* that shows the compartments in *mask*."""
+    value = encode_alert(alert)
+    start = read_head(value)[3]
+    _, label_end, slots_at = read_attributes(value, start)
+    moment = encode_moment(int(NOON.timestamp() * 1000))
+    projector = Projector(value, alert.label.revision, label_end, slots_at, moment)
+    return projector.project(mask, encode_acknowledge(None))
+
+
+def make_recall(alert_id: UUID, revision: int) -> Release:
+    """Return the recall that *revision* of an alert causes."""
+    return recall(alert_id.bytes, revision, encode_moment(int(NOON.timestamp() * 1000)))
 
 
 def alert_id_of(number: int) -> UUID:

@@ -10,6 +10,13 @@ import socket
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+#: RFC 6052: an IPv4 address in the last four bytes.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: Metadata services of clouds that sit in private ranges; the others are link-local.
+_METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200")))
+
 
 class PublicOnlyResolver(AbstractResolver):
     """Resolves names, and keeps only the addresses that may be reached.
@@ -44,15 +51,34 @@ class PublicOnlyResolver(AbstractResolver):
 
 
 def may_reach(host: str, *, allow_loopback: bool = False, allow_private: bool = False) -> bool:
-    """Whether the address *host* may be connected to."""
-    address = ipaddress.ip_address(host.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
+    """Whether the address *host* may be connected to.
+
+    An IPv6 address that stands for an IPv4 one is judged as that one.
+    """
+    address = _meant(ipaddress.ip_address(host.partition("%")[0]))
     if address.is_loopback:
         return allow_loopback
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         return False
+    if address.is_reserved or address in _METADATA:
+        return False
     return address.is_global or allow_private
+
+
+def literal_address(host: str) -> str | None:
+    """Return *host* if it is an address and no name: then no resolver is ever asked."""
+    try:
+        return str(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        return None
+
+
+def _meant(address: _Address) -> _Address:
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def is_loopback(host: str) -> bool:

@@ -9,7 +9,7 @@ Delivery guarantee: at least once; acknowledged by all in-sync replicas before t
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from broker.connector import ConnectorSettings
 from broker.errors import (
@@ -22,14 +22,31 @@ from broker.model.release import Receipt, Release
 from broker.wire.alert_codec import decode_release
 from broker.wire.connection import Connection
 from broker.wire.sender import Sender
+from connectors.address import is_loopback
 
 
 class KafkaSettings(ConnectorSettings):
     """Which cluster and topic, in which form."""
 
+    allow_plaintext: bool = Field(
+        False, description="Send unencrypted beyond this machine: the network encrypts itself."
+    )
     bootstrap_servers: str = Field(description="host:port of the recipient's cluster.")
-    topic: str = Field(description="Topic to write to. It must exist.")
+    topic: str = Field(
+        pattern=r"^[A-Za-z0-9._-]{1,249}$", description="Topic to write to. It must exist."
+    )
     form: Literal["json", "avro"] = Field("json", description="Form of the value.")
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _stays_on_this_machine(cls, servers: str, known: ValidationInfo) -> str:
+        for server in servers.split(","):
+            host, _, port = server.strip().rpartition(":")
+            if not host or not port.isdecimal():
+                raise ValueError("ADDRESS_INVALID")
+            if not known.data.get("allow_plaintext") and not is_loopback(host.strip("[]")):
+                raise ValueError("PLAINTEXT_NOT_ALLOWED")
+        return servers
 
 
 class KafkaTopic:

@@ -13,44 +13,81 @@ import hashlib
 import hmac
 import time
 from datetime import UTC, datetime
-from typing import Self
-from urllib.parse import urlsplit
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from broker.connector import ConnectorSettings, Secret
 from broker.errors import RecipientRefused, RecipientUnavailable
 from broker.model.release import Receipt, Release
 from broker.wire.alert_codec import decode_release
-from connectors.address import PublicOnlyResolver, is_loopback
+from connectors.address import PublicOnlyResolver, is_loopback, literal_address, may_reach
 
 _LATER = frozenset({408, 425, 429})
 _TAKEN_BEFORE = 409
 _LONGEST_WAIT_SECONDS = 3600.0
+#: Standard Webhooks 1.0 asks for 24 to 64 bytes.
+_SHORTEST_KEY_BYTES = 24
+
+
+def _is_signing_key(secret: SecretStr) -> SecretStr:
+    try:
+        key = base64.b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
+    except ValueError:
+        raise ValueError("SECRET_NOT_BASE64") from None
+    if len(key) < _SHORTEST_KEY_BYTES:
+        raise ValueError("SECRET_TOO_SHORT")
+    return secret
+
+
+SigningKey = Annotated[Secret, AfterValidator(_is_signing_key)]
 
 
 class WebhookSettings(ConnectorSettings):
     """Where to post, and the secret that signs."""
 
+    allow_loopback: bool = Field(False, description="For tests and demos on one machine.")
+    allow_private: bool = Field(False, description="Recipients in a private network.")
     url: str = Field(description="https address. http only to loopback, where that is allowed.")
-    secret: Secret = Field(description="whsec_ and base64, as Standard Webhooks writes it.")
-    previous_secret: Secret | None = Field(
+    secret: SigningKey = Field(description="whsec_ and base64, as Standard Webhooks writes it.")
+    previous_secret: SigningKey | None = Field(
         None, description="Signs too, while the recipient changes over."
     )
     timeout_seconds: float = Field(20.0, gt=0, le=300, description="Longest wait, seconds.")
-    allow_loopback: bool = Field(False, description="For tests and demos on one machine.")
-    allow_private: bool = Field(False, description="Recipients in a private network.")
 
-    @model_validator(mode="after")
-    def _address_is_safe(self) -> Self:
-        parts = urlsplit(self.url)
-        if parts.username or parts.password:
-            raise ValueError("CREDENTIALS_IN_URL")
-        loopback = self.allow_loopback and is_loopback(parts.hostname or "")
+    @field_validator("url")
+    @classmethod
+    def _address_is_safe(cls, url: str, known: ValidationInfo) -> str:
+        parts = _split(url)
+        host = parts.hostname or ""
+        loopback = bool(known.data.get("allow_loopback")) and is_loopback(host)
         if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
             raise ValueError("HTTPS_ONLY")
-        return self
+        # A resolver is never asked about an address that is written out.
+        address = literal_address(host)
+        if address and not may_reach(address, **_allowed(known.data)):
+            raise ValueError("ADDRESS_NOT_ALLOWED")
+        return url
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("ADDRESS_INVALID") from None
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("CREDENTIALS_IN_URL")
+    if not parts.hostname:
+        raise ValueError("ADDRESS_INVALID")
+    return parts
+
+
+def _allowed(settings: dict[str, Any]) -> dict[str, bool]:
+    return {name: bool(settings.get(name)) for name in ("allow_loopback", "allow_private")}
 
 
 class Webhook:
@@ -132,6 +169,14 @@ def _raise_for(status: int, retry_after: str | None) -> None:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    if retry_after is None or not retry_after.isdigit():
+    """Return the wait that a Retry-After header asks for, in seconds or as a date (RFC 9110)."""
+    if retry_after is None:
         return None
-    return min(float(retry_after), _LONGEST_WAIT_SECONDS)
+    if retry_after.isascii() and retry_after.isdigit():
+        return min(float(retry_after[:9]), _LONGEST_WAIT_SECONDS)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    wait = moment.timestamp() - time.time()
+    return min(max(wait, 0.0), _LONGEST_WAIT_SECONDS)

@@ -96,6 +96,10 @@ def overlay(desk: WebhookDesk, folder: Path, servers: str) -> dict[str, Any]:
         (folder / feed).mkdir(parents=True, exist_ok=True)
         found[feed] = {"type": "filedrop", "settings": {"folder": str(folder / feed)}}
     for feed in TOPIC_FEEDS:
-        settings = {"bootstrap_servers": servers, "topic": partner_topic(feed)}
+        settings = {
+            "bootstrap_servers": servers,
+            "topic": partner_topic(feed),
+            "allow_plaintext": True,  # the demo's own cluster, wherever it is
+        }
         found[feed] = {"type": "kafka", "settings": settings}
     return found

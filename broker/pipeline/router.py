@@ -15,6 +15,7 @@ from broker.clock import epoch_ms
 from broker.model.reason import Reason
 from broker.pipeline.known import PlanOf
 from broker.pipeline.route import PartitionRouter
+from broker.wire.admin import committed_offsets
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, ConsumerRecord, Gate, group_consumer
 from broker.wire.outbox import Outbox
@@ -176,21 +177,30 @@ class Router:
         self, lane: _Lane, partition: Target, records: Sequence[ConsumerRecord]
     ) -> None:
         """Find the alert that cannot be written; quarantine it and let its neighbours flow."""
+        await self._renew(lane, records[0])
         for record in records:
-            await self._renew(lane, partition)
             try:
                 await self._write(lane, partition, [record], lane.router.take)
             except TransactionFailed as fault:
                 if not fault.for_good:
                     raise
-                await self._renew(lane, partition)
+                await self._renew(lane, record)
                 await self._write(lane, partition, [record], _refusal(lane.router, fault))
 
-    async def _renew(self, lane: _Lane, partition: Target) -> None:
+    async def _renew(self, lane: _Lane, following: ConsumerRecord) -> None:
+        """Give *lane* a new producer, unless somebody has routed *following* meanwhile.
+
+        A new producer fences a successor too. The ledger in memory is still true only where
+        that successor has committed nothing.
+        """
         await lane.producer.discard()
+        partition = Target(following.topic, following.partition)
         transactional_id = self._topics.route_transaction(partition.partition)
         lane.producer = TransactionalProducer(self._connection, transactional_id)
         await lane.producer.start()
+        committed = await committed_offsets(self._connection, self._topics.route_group())
+        if committed.get(partition, 0) > following.offset:
+            raise TransactionFailed("SUPERSEDED", for_good=False)
 
     async def _write(
         self,

@@ -6,17 +6,18 @@ operator's and no part of it.
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import cedarpy
 
 from broker.errors import BundleInvalid
-from broker.policy.directory import Directory, read_directory
+from broker.model.label import Distribution, Label
+from broker.policy.actions import groups_of
+from broker.policy.directory import Directory, directory_in
+from broker.policy.entities import alert_entity, community_entities, reduce_view
+from broker.policy.files import read_bytes, text_of
 from broker.policy.rules import Rule, RuleSet
-
-_GROUP = re.compile(r'action\s+((?:"?\w+"?\s*,\s*)*"?\w+"?)\s+in\s+\[([^\]]*)\]')
 
 
 @dataclass(frozen=True)
@@ -27,22 +28,15 @@ class Bundle:
         folder: Where it was read from.
         digest: SHA-256 that names it.
         community: Who exists.
-        schema_text: The Cedar schema.
-        schema: The same, parsed.
+        schema: The Cedar schema, parsed.
         rules: The rules, sliced.
     """
 
     folder: Path
     digest: bytes
     community: Directory
-    schema_text: str
     schema: cedarpy.Schema
     rules: RuleSet
-
-    @property
-    def rules_text(self) -> str:
-        """All rule files, one after the other."""
-        return "\n".join(file.read_text() for file in rule_files(self.folder))
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -51,84 +45,115 @@ def load_bundle(folder: Path) -> Bundle:
     Raises:
         BundleInvalid: With everything that was found wrong.
     """
-    schema_file = folder / "schema.cedarschema"
-    try:
-        schema_text = schema_file.read_text()
-        schema = cedarpy.Schema.from_str(schema_text)
-        files = {file: file.read_text() for file in rule_files(folder)}
-    except (OSError, ValueError) as error:
-        raise BundleInvalid([f"{folder.name}: {error}"]) from None
-    directory = read_directory(folder / "community.toml")
-    rules = [rule for file, text in files.items() for rule in _parse(file, text)]
-    _refuse_repeated_ids(rules)
-    everything = "\n".join(files.values())
-    checked = cedarpy.validate_policies(everything, schema_text)
-    if not checked.validation_passed:
-        raise BundleInvalid([str(error.error) for error in checked.errors])
+    if not folder.is_dir():
+        raise BundleInvalid([f"{folder}: no such folder"])
+    community, schema_file = folder / "community.toml", folder / "schema.cedarschema"
+    # Each file is read once: what decides is what the digest names.
+    contents = {f: read_bytes(f) for f in (community, schema_file, *_rule_files(folder))}
+    texts = {file: text_of(file, content) for file, content in contents.items()}
+    schema_text = texts.pop(schema_file)
+    directory = directory_in(community, texts.pop(community))
+    schema = _schema(schema_file, schema_text)
+    _refuse_unfit(schema_file, schema, directory)
+    rules = _rules(texts, schema_text)
+    named = {entity for rule in rules for entity in rule.named_actions}
     return Bundle(
         folder=folder,
-        digest=_digest(folder, [folder / "community.toml", schema_file, *files]),
+        digest=_digest(folder, contents),
         community=directory,
-        schema_text=schema_text,
         schema=schema,
-        rules=RuleSet(rules, action_groups(schema_text)),
+        rules=RuleSet(rules, groups_of(schema, named)),
     )
 
 
-def rule_files(folder: Path) -> list[Path]:
-    """Return the rule files of a bundle, sorted."""
-    return sorted((folder / "rules").glob("*.cedar"))
-
-
-def action_groups(schema_text: str) -> dict[str, frozenset[str]]:
-    """Return, per action of a Cedar schema, the groups it is in, and the groups those are in."""
-    direct: dict[str, set[str]] = {}
-    for names, groups in _GROUP.findall(_without_comments(schema_text)):
-        found = set(re.findall(r'"(\w+)"|(\w+)', groups.replace("Action::", "")))
-        flat = {quoted or bare for quoted, bare in found}
-        for quoted, bare in re.findall(r'"(\w+)"|(\w+)', names):
-            direct.setdefault(quoted or bare, set()).update(flat)
-    return {action: frozenset(_closure(action, direct)) for action in direct}
-
-
-def _closure(action: str, direct: dict[str, set[str]]) -> set[str]:
-    found: set[str] = set()
-    waiting = set(direct.get(action, ()))
-    while waiting:
-        group = waiting.pop()
-        if group not in found:
-            found.add(group)
-            waiting |= direct.get(group, set())
+def _rule_files(folder: Path) -> list[Path]:
+    """Return the rule files of a bundle, sorted; nothing else may lie among them."""
+    found = sorted(each for each in (folder / "rules").rglob("*") if not each.is_dir())
+    # A forbid in a file that is not read would be no forbid.
+    stray = [f for f in found if f.suffix != ".cedar" or f.parent != folder / "rules"]
+    if stray:
+        names = (each.relative_to(folder).as_posix() for each in stray)
+        raise BundleInvalid([f"{name}: not rules/NAME.cedar, so not read" for name in names])
+    if not found:
+        raise BundleInvalid([f"{folder.name}: no file rules/NAME.cedar"])
     return found
 
 
-def _without_comments(text: str) -> str:
-    return re.sub(r"//[^\n]*", "", text)
+def _schema(file: Path, text: str) -> cedarpy.Schema:
+    try:
+        return cedarpy.Schema.from_str(text)
+    except ValueError as error:
+        raise BundleInvalid([f"{file.name}: {error}"]) from None
+
+
+def _refuse_unfit(file: Path, schema: cedarpy.Schema, directory: Directory) -> None:
+    """Refuse a schema that does not take what the broker shows: every decision would fail."""
+    label = Label.model_validate(
+        {
+            "alert_id": "00000000-0000-4000-8000-000000000000",
+            "originated_at": "2026-01-01T00:00:00Z",
+            "expires_at": "2026-01-02T00:00:00Z",
+            "originator": "anyone",
+            "tlp": "UNKNOWN",
+            "source_type": "UNKNOWN",
+        }
+    )
+    reduced = reduce_view(label.model_dump() | Distribution.model_validate({}).model_dump())
+    try:
+        entities = community_entities(directory, schema)
+        entities.with_added_json_str(alert_entity(reduced), schema)
+        groups_of(schema, ())
+    except ValueError as error:
+        text = f"{file.name}: does not fit what the broker shows to rules: {error}"
+        raise BundleInvalid([text]) from None
+
+
+def _rules(texts: dict[Path, str], schema_text: str) -> list[Rule]:
+    findings: list[str] = []
+    rules: list[Rule] = []
+    for file, text in texts.items():
+        try:
+            rules += _parse(file, text)
+            findings += _type_faults(file, text, schema_text)
+        except BundleInvalid as invalid:
+            findings += invalid.findings
+    ids = [rule.id for rule in rules]
+    repeated = sorted({name for name in ids if ids.count(name) > 1})
+    findings += [f"@id {name} appears twice" for name in repeated]
+    if findings:
+        raise BundleInvalid(findings)
+    return rules
 
 
 def _parse(file: Path, text: str) -> list[Rule]:
     try:
-        templates = cedarpy.PolicySet.from_str(text).to_pst().static_policies.values()
+        parsed = cedarpy.PolicySet.from_str(text).to_pst()
     except ValueError as error:
         raise BundleInvalid([f"{file.name}: {error}"]) from None
-    unnamed = [t for t in templates if not t.annotations.get("id")]
+    if parsed.templates:
+        # Cedar decides by no template that is not linked: a forbid in one would be no forbid.
+        raise BundleInvalid([f"{file.name}: ?principal and ?resource stand for nobody here"])
+    rules = parsed.static_policies.values()
+    unnamed = [t for t in rules if not t.annotations.get("id")]
     if unnamed:
         raise BundleInvalid([f"{file.name}: {len(unnamed)} rules have no @id"])
-    return [Rule(t.annotations["id"], file.name, t) for t in templates]
+    return [Rule(t.annotations["id"], file.name, t) for t in rules]
 
 
-def _refuse_repeated_ids(rules: list[Rule]) -> None:
-    ids = [rule.id for rule in rules]
-    repeated = sorted({name for name in ids if ids.count(name) > 1})
-    if repeated:
-        raise BundleInvalid([f"@id {name} appears twice" for name in repeated])
+def _type_faults(file: Path, text: str, schema_text: str) -> list[str]:
+    checked = cedarpy.validate_policies(text, schema_text)
+    names = checked.id_annotations_by_policy_id
+    faults = []
+    for fault in checked.errors:
+        said = str(fault.error).removeprefix(f"for policy `{fault.policy_id}`, ")
+        faults.append(f"{file.name} {names.get(fault.policy_id, fault.policy_id)}: {said}")
+    return faults
 
 
-def _digest(folder: Path, files: list[Path]) -> bytes:
+def _digest(folder: Path, contents: dict[Path, bytes]) -> bytes:
     total = hashlib.sha256()
-    for file in sorted(files):
+    for file, content in sorted(contents.items()):
         name = file.relative_to(folder).as_posix().encode()
-        content = file.read_bytes()
         total.update(len(name).to_bytes(8, "big") + name)
         total.update(len(content).to_bytes(8, "big") + content)
     return total.digest()

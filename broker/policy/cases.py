@@ -13,7 +13,6 @@
 deciding ones), `held`, `reason` and `acknowledge_within`, seconds.
 """
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from broker.model.label import Distribution, Label
 from broker.model.reason import Reason
 from broker.policy.decide import Decider, view_of
 from broker.policy.facts import Facts
+from broker.policy.files import read_bytes, tables_in, text_of
 from broker.wire.refusal import validated
 
 #: The ordinary alert that cases override: an agency's, on adult fishing crew, Vanuatu to Samoa.
@@ -94,14 +94,18 @@ def read_cases(folder: Path) -> list[tuple[str, Case]]:
     Raises:
         BundleInvalid: A file cannot be read, or a case does not fit.
     """
-    found, findings = [], []
+    found: list[tuple[str, Case]] = []
+    findings: list[str] = []
     for file in sorted((folder / "cases").glob("*.toml")):
         try:
-            rows = tomllib.loads(file.read_text()).get("case", [])
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            findings.append(f"{file.name}: {error}")
+            tables = tables_in(file, text_of(file, read_bytes(file)))
+        except BundleInvalid as invalid:
+            findings += invalid.findings
             continue
-        for index, row in enumerate(rows):
+        findings += [
+            f"{file.name}: unknown table {name}" for name in sorted(set(tables) - {"case"})
+        ]
+        for index, row in enumerate(tables.get("case", [])):
             try:
                 found.append((file.name, validated(Case, row, f"case[{index}]")))
             except Rejected as rejected:

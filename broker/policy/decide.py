@@ -13,9 +13,9 @@ from broker.model.community import Feed
 from broker.model.decision import Decision, Outcome, Plan, PlanGroup, Recipient, Verdict
 from broker.model.label import Distribution, Label
 from broker.model.reason import Reason
+from broker.policy.actions import NAMESPACE
 from broker.policy.bundle import Bundle
 from broker.policy.entities import (
-    NAMESPACE,
     Reduced,
     alert_entity,
     community_entities,
@@ -29,6 +29,7 @@ from broker.policy.guards import GUARD_READS, guard_against, guarded
 from broker.wire.plan_codec import make_plan
 
 _PLANS_KEPT = 20_000
+_FAILED = Outcome(Verdict.WITHHOLD, 0, (), Reason.POLICY_ERROR)
 
 
 class _Look(NamedTuple):
@@ -63,7 +64,7 @@ class Decider:
 
     def plan(self, view: Mapping[str, Any], facts: Facts) -> Plan:
         """Return the decisions of every active feed for an alert with this *view*."""
-        reduced = reduce_view(view)
+        reduced = self._reduce(view)
         key = self._key(reduced, facts)
         plan = self._plans.get(key)
         if plan is not None:
@@ -89,7 +90,15 @@ class Decider:
 
     def outcomes(self, view: Mapping[str, Any], facts: Facts) -> dict[str, Outcome]:
         """Return the outcome for every active feed, without the cache."""
-        return self._outcomes(reduce_view(view), facts)
+        return self._outcomes(self._reduce(view), facts)
+
+    def _reduce(self, view: Mapping[str, Any]) -> Reduced:
+        # Units are named, and nothing larger: whoever names a community for RED, or for a
+        # child, names nobody. A forbid's exception could not say so, as rules see all names.
+        reduced = reduce_view(view)
+        named = reduced["named_recipients"]
+        reduced["named_recipients"] = tuple(name for name in named if name in self._names)
+        return reduced
 
     def _key(self, reduced: Reduced, facts: Facts) -> tuple[Any, ...]:
         if self._reads.resource_whole:
@@ -113,11 +122,10 @@ class Decider:
             key = self._shared(feed, reduced)
             if key not in made:
                 context = context_of(feed, expired=facts.expired, embargoed=facts.embargoed)
-                made[key] = (
-                    evaluation.outcome(feed.unit, context)
-                    if evaluation
-                    else Outcome(Verdict.WITHHOLD, 0, (), Reason.POLICY_ERROR)
-                )
+                made[key] = evaluation.outcome(feed.unit, context) if evaluation else _FAILED
+            if made[key].reason is Reason.POLICY_ERROR:
+                # A bundle that errs for one feed is trusted for none.
+                return {each.id: _FAILED for each in self._feeds}
             outcomes[feed.id] = guarded(made[key], guard_against(reduced, feed, facts))
         return outcomes
 

@@ -3,7 +3,6 @@
 Every name that another entry uses must exist; anything unknown stops the bundle.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import BaseModel
 
 from broker.errors import BundleInvalid, Rejected
 from broker.model.community import Community, ConnectorReference, Feed, Organisation, Unit
+from broker.policy.files import read_bytes, tables_in, text_of
 from broker.wire.refusal import validated
 
 M = TypeVar("M", bound=BaseModel)
@@ -49,15 +49,21 @@ class Directory:
 
 
 def read_directory(file: Path) -> Directory:
-    """Read *file*.
+    """Read the community file *file*.
 
     Raises:
         BundleInvalid: It cannot be read, or names something that does not exist.
     """
-    try:
-        tables = tomllib.loads(file.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BundleInvalid([f"{file.name}: {error}"]) from None
+    return directory_in(file, text_of(file, read_bytes(file)))
+
+
+def directory_in(file: Path, text: str) -> Directory:
+    """Return the community that *text* describes; *file* is its file.
+
+    Raises:
+        BundleInvalid: It is no TOML, or names something that does not exist.
+    """
+    tables = tables_in(file, text)
     findings: list[str] = [
         f"{file.name}: unknown table {name}" for name in sorted(set(tables) - set(_TABLES))
     ]
@@ -66,6 +72,7 @@ def read_directory(file: Path) -> Directory:
     units = _table(tables, "units", Unit, findings)
     feeds = _table(tables, "feeds", Feed, findings)
     findings += _unknown_names(communities, organisations, units, feeds)
+    findings += _unknown_codes(organisations, units, feeds)
     if findings:
         raise BundleInvalid(findings)
     active = {feed.id: feed for feed in feeds.values() if feed.state == "active"}
@@ -103,9 +110,13 @@ def with_connectors(directory: Directory, overlay: Mapping[str, Any]) -> Directo
 
 def _table(tables: dict[str, Any], name: str, model: type[M], findings: list[str]) -> dict[str, M]:
     found: dict[str, M] = {}
-    for index, row in enumerate(tables.get(name, [])):
+    rows = tables.get(name, [])
+    if not isinstance(rows, list):
+        findings.append(f"{name}: each entry starts with [[{name}]]")
+        return found
+    for index, row in enumerate(rows):
         try:
-            entry = validated(model, row, f"{name}[{index}]")
+            entry = validated(model, row, f"{name}[{_name_in(row, index)}]")
         except Rejected as rejected:
             findings.append(str(rejected))
             continue
@@ -114,6 +125,24 @@ def _table(tables: dict[str, Any], name: str, model: type[M], findings: list[str
             findings.append(f"{name}: {entry_id} appears twice")
         found[entry_id] = entry
     return found
+
+
+def _name_in(row: Any, index: int) -> str:
+    entry_id = row.get("id") if isinstance(row, dict) else None
+    return entry_id if isinstance(entry_id, str) and entry_id.isprintable() else str(index)
+
+
+def _unknown_codes(
+    organisations: dict[str, Organisation], units: dict[str, Unit], feeds: dict[str, Feed]
+) -> list[str]:
+    """Return who is of UNKNOWN kind or purpose: it would equal an alert's unknown values."""
+    members: list[Organisation | Unit] = [*organisations.values(), *units.values()]
+    findings = [f"{m.id}: its kind is UNKNOWN" for m in members if m.kind.value == "UNKNOWN"]
+    return findings + [
+        f"{feed.id}: its purpose is UNKNOWN"
+        for feed in feeds.values()
+        if feed.purpose.value == "UNKNOWN"
+    ]
 
 
 def _unknown_names(

@@ -12,9 +12,8 @@ import cedarpy
 
 from broker.model import codes
 from broker.model.community import Feed, Unit
+from broker.policy.actions import ALERT_UID, NAMESPACE
 from broker.policy.directory import Directory
-
-NAMESPACE = "Lali"
 
 #: What of a view Cedar sees, with the code list of each; None where values are free names.
 ATTRIBUTES: dict[str, type[StrEnum] | None] = {
@@ -49,8 +48,6 @@ ATTRIBUTES: dict[str, type[StrEnum] | None] = {
     "consent_scope": codes.RecipientClass,
     "onward": codes.Onward,
 }
-
-ALERT_UID = {"type": f"{NAMESPACE}::Alert", "id": "alert"}
 
 #: A view reduced to comparable values: codes as they are, lists as sorted tuples.
 Reduced = dict[str, Any]

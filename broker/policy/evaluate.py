@@ -8,10 +8,9 @@ import cedarpy
 from broker.model.compartment import COMPARTMENTS, mask_of
 from broker.model.decision import Outcome, Verdict
 from broker.model.reason import Reason
+from broker.policy.actions import RECEIVE, request_for
 from broker.policy.bundle import Bundle
-from broker.policy.entities import ALERT_UID, NAMESPACE
 from broker.policy.obligations import acknowledge_within_seconds
-from broker.policy.rules import RECEIVE
 
 
 class EvaluationFailed(Exception):
@@ -71,12 +70,7 @@ class Evaluation:
     def _answer(
         self, rules: cedarpy.PolicySet, action: str, unit: str, context: dict[str, Any]
     ) -> tuple[bool, list[str]]:
-        request = {
-            "principal": {"type": f"{NAMESPACE}::Unit", "id": unit},
-            "action": {"type": f"{NAMESPACE}::Action", "id": action},
-            "resource": ALERT_UID,
-            "context": context,
-        }
+        request = request_for(action, unit, context)
         try:
             result = cedarpy.is_authorized(request, rules, self._entities, self._bundle.schema)
         except ValueError:

@@ -10,11 +10,12 @@ from typing import Any
 from cedarpy import pst
 
 from broker.model.codes import Purpose, RecipientClass
-from broker.policy.bundle import Bundle, action_groups
+from broker.policy.actions import ACTIONS
+from broker.policy.bundle import Bundle
 from broker.policy.cases import Tried
 from broker.policy.entities import ATTRIBUTES
 from broker.policy.obligations import ANNOTATIONS, acknowledge_within_seconds
-from broker.policy.rules import ACTIONS, Rule
+from broker.policy.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,12 @@ class Finding:
 
 def lint(bundle: Bundle, tried: list[Tried]) -> list[Finding]:
     """Return what is wrong with *bundle*, given its cases as tried."""
-    groups = action_groups(bundle.schema_text)
     decided = {name for t in tried for name in t.decision.outcome.rules + t.decision.outcome.held}
     findings: list[Finding] = []
     seen: dict[Any, str] = {}
     for rule in bundle.rules.rules:
         where = f"{rule.file} {rule.id}"
-        findings += [Finding("error", where, text) for text in _faults(rule, bundle, groups)]
+        findings += [Finding("error", where, text) for text in _faults(rule, bundle)]
         if rule.id not in decided:
             findings.append(Finding("error", where, "no case is decided by it"))
         findings += [Finding("warning", where, text) for text in _doubts(rule)]
@@ -50,7 +50,7 @@ def lint(bundle: Bundle, tried: list[Tried]) -> list[Finding]:
     return findings
 
 
-def _faults(rule: Rule, bundle: Bundle, groups: dict[str, frozenset[str]]) -> Iterator[str]:
+def _faults(rule: Rule, bundle: Bundle) -> Iterator[str]:
     notes = rule.annotations
     for wanted in ("why", "legal_basis"):
         if not notes.get(wanted):
@@ -63,7 +63,7 @@ def _faults(rule: Rule, bundle: Bundle, groups: dict[str, frozenset[str]]) -> It
         yield str(error)
     if rule.held and (not rule.permits or notes["hold"] != "two-person"):
         yield '@hold("two-person") is for permits, and there is no other kind'
-    if not any(rule.applies_to(action, groups) for action in ACTIONS):
+    if not any(rule.applies_to(action, bundle.rules.groups) for action in ACTIONS):
         yield "can never match: its actions disclose nothing"
     yield from _unknown_entities(rule, bundle)
     for clause in rule.template.clauses:

@@ -13,12 +13,7 @@ from typing import Any
 import cedarpy
 from cedarpy import pst
 
-from broker.model.compartment import COMPARTMENTS
-
-#: Every action: to know that the alert exists, and to see each compartment.
-RECEIVE = "receive"
-SEE = tuple(f"see_{name.value}" for name in COMPARTMENTS)
-ACTIONS = (RECEIVE, *SEE)
+from broker.policy.actions import ACTIONS, Groups, action_entity
 
 
 @dataclass(frozen=True)
@@ -50,16 +45,22 @@ class Rule:
         """Whether its permit waits for approvals (docs/decisions/0005)."""
         return "hold" in self.template.annotations
 
-    def applies_to(self, action: str, groups: dict[str, frozenset[str]]) -> bool:
+    @property
+    def named_actions(self) -> tuple[pst.EntityUid, ...]:
+        """The actions and groups that its scope names; none if it is for every action."""
+        scope = self.template.action
+        if isinstance(scope, pst.ActionEq):
+            return (scope.entity,)
+        return tuple(scope.entities) if isinstance(scope, pst.ActionIn) else ()
+
+    def applies_to(self, action: str, groups: Groups) -> bool:
         """Whether its scope can match *action*, which is in *groups*[action]."""
         scope = self.template.action
         if isinstance(scope, pst.ScopeAny):
             return True
-        named = {scope.entity.id} if isinstance(scope, pst.ActionEq) else None
-        if isinstance(scope, pst.ActionIn):
-            named = {entity.id for entity in scope.entities}
-        assert named is not None
-        return bool(named & {action, *groups.get(action, ())})
+        if isinstance(scope, pst.ActionEq):
+            return bool(scope.entity == action_entity(action))
+        return not groups[action].isdisjoint(self.named_actions)
 
     @cached_property
     def reads(self) -> "Reads":
@@ -172,11 +173,12 @@ class RuleSet:
 
     Args:
         rules: The rules.
-        groups: Per action, the action groups it is in.
+        groups: Per action, which of the actions and groups that rules name it is in.
     """
 
-    def __init__(self, rules: Iterable[Rule], groups: dict[str, frozenset[str]]) -> None:
+    def __init__(self, rules: Iterable[Rule], groups: Groups) -> None:
         self.rules = tuple(rules)
+        self.groups = groups
         self.by_id = {rule.id: rule for rule in self.rules}
         counted = [rule for rule in self.rules if not rule.held]
         self._slices = {a: _slice(counted, a, groups) for a in ACTIONS}
@@ -202,9 +204,7 @@ class RuleSet:
         return (rule for rule in self.rules if rule.template.effect == effect)
 
 
-def _slice(
-    rules: Iterable[Rule], action: str, groups: dict[str, frozenset[str]]
-) -> cedarpy.PolicySet:
+def _slice(rules: Iterable[Rule], action: str, groups: Groups) -> cedarpy.PolicySet:
     chosen = {rule.id: _named(rule) for rule in rules if rule.applies_to(action, groups)}
     return cedarpy.PolicySet.from_pst(
         pst.PolicySet(templates={}, static_policies=chosen, template_links=())

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     KafkaError,
@@ -59,6 +60,20 @@ async def list_topics(connection: Connection) -> set[str]:
     """Return the names of all topics of the cluster."""
     async with admin(connection) as client:
         return set(await client.list_topics())
+
+
+async def committed_offsets(connection: Connection, group: str) -> dict[TopicPartition, int]:
+    """Return where *group* stands in each partition that it has committed.
+
+    Raises:
+        KafkaUnavailable: Nobody can say, as while a cluster is starting.
+    """
+    async with admin(connection) as client:
+        try:
+            found = await client.list_consumer_group_offsets(group)
+        except KafkaError as error:
+            raise KafkaUnavailable(type(error).__name__) from None
+    return {partition: at.offset for partition, at in found.items() if at.offset >= 0}
 
 
 async def _create(client: AIOKafkaAdminClient, specs: list[TopicSpec], replication: int) -> None:

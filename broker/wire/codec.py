@@ -4,6 +4,7 @@ The frame is Confluent's: ``0x00``, four bytes of schema id (big-endian), the Av
 The id in the frame is the only one that counts; no header can choose a schema.
 """
 
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -18,6 +19,13 @@ Record = dict[str, Any]
 
 FRAME_BYTES = 5
 
+#: A release has a few fields of its own beside what it shows of an alert, and must be
+#: readable for the largest alert that is accepted.
+_RELEASE_ADDS_BYTES = 256
+_LARGER = {
+    "release": replace(strict.LIMITS, max_bytes=strict.LIMITS.max_bytes + _RELEASE_ADDS_BYTES)
+}
+
 
 def unframe(value: bytes | None, expected: str) -> SchemaEntry:
     """Return the schema that *value*'s own frame names.
@@ -28,7 +36,7 @@ def unframe(value: bytes | None, expected: str) -> SchemaEntry:
     """
     if not value:
         raise Rejected(Reason.EMPTY)
-    if len(value) > strict.LIMITS.max_bytes:
+    if len(value) > _limits(expected).max_bytes:
         raise Rejected(Reason.OVERSIZED)
     if value[0] != 0 or len(value) < FRAME_BYTES:
         raise Rejected(Reason.FRAMING)
@@ -38,6 +46,10 @@ def unframe(value: bytes | None, expected: str) -> SchemaEntry:
     if entry.name != expected:
         raise Rejected(Reason.SCHEMA_UNEXPECTED)
     return entry
+
+
+def _limits(expected: str) -> strict.Limits:
+    return _LARGER.get(expected, strict.LIMITS)
 
 
 def encode(name: str, record: Record) -> bytes:
@@ -57,7 +69,7 @@ def decode(value: bytes | None, expected: str) -> Record:
     """
     entry = unframe(value, expected)
     assert value is not None
-    strict.check(entry.schema_id, value[FRAME_BYTES:])
+    strict.check(entry.schema_id, value[FRAME_BYTES:], _limits(expected))
     return _read(entry, value)
 
 

@@ -105,6 +105,7 @@ def compile_walk(schema: AvroSchema, limits: Limits = LIMITS) -> _Walk:
 
     Raises:
         RecursiveSchema: A type contains itself, or nests deeper than the limit.
+        ValueError: A map, or two types whose names differ in their namespace only.
     """
     return _Compiler(limits.max_depth).compile(schema, ())
 
@@ -135,7 +136,8 @@ class _Compiler:
         kind = schema["type"]
         if kind in ("record", "enum", "fixed"):
             name = schema["name"].rpartition(".")[2]
-            self._named[name] = schema
+            if self._named.setdefault(name, schema) is not schema:
+                raise ValueError(f"two types are called {name}")
             within = (*within, name) if kind == "record" else within
         match kind:
             case "record":
