@@ -56,11 +56,14 @@ class Follower:
 
         Args:
             to_end: Stop where the topic ended when this was called.
+
+        Raises:
+            KafkaRefused: The right to read was taken away.
+            KafkaUnavailable: The records cannot be had.
         """
         ends = await self._ends() if to_end else {}
         while not to_end or await self._before(ends):
-            fetched = await self._consumer.getmany(timeout_ms=_WAIT_MS)
-            for records in fetched.values():
+            for records in (await self._fetched()).values():
                 yield records
 
     @staticmethod
@@ -86,6 +89,14 @@ class Follower:
     async def stop(self) -> None:
         """Leave the group and disconnect."""
         await self._consumer.stop()
+
+    async def _fetched(self) -> dict[TopicPartition, list[ConsumerRecord]]:
+        try:
+            fetched: dict[TopicPartition, list[ConsumerRecord]]
+            fetched = await self._consumer.getmany(timeout_ms=_WAIT_MS)
+        except KafkaError as error:
+            raise denied(error) or KafkaUnavailable(type(error).__name__) from None
+        return fetched
 
     async def _ends(self) -> dict[TopicPartition, int]:
         for _ in range(_JOIN_ROUNDS):
