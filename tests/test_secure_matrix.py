@@ -5,6 +5,7 @@ import json
 from collections import Counter
 
 import pytest
+from kafka import TopicPartition
 from kafka.admin import (
     ACL,
     ACLOperation,
@@ -14,6 +15,7 @@ from kafka.admin import (
     ResourceType,
 )
 from kafka.protocol.admin import DescribeClientQuotasRequest
+from secured import parts_on, provisioned
 
 from broker.cli import secure
 from broker.private_files import Passwords
@@ -22,14 +24,13 @@ from broker.wire import access_check
 from broker.wire.access import Access
 from broker.wire.access_check import check_access
 from broker.wire.identity import ADMIN
-from broker.wire.provision import revoke
+from broker.wire.provision import apply_acls, apply_users, revoke
 from broker.wire.rights import Kind, Operation, Right
 from broker.wire.topics import Topics
 from broker.wire.wide_client import wide_client
-from secured import parts_on, provisioned
 
 PREFIX = "matrix."
-SOME = ("role.route", "role.deliver", "unit.fiji-tcu", "unit.samoa-tcu", "unit.reef-helpline")
+SOME = ("role.route", "role.deliver", "unit.fiji-tcu", "unit.samoa-tcu", "unit.pifs")
 SMALL = Access(Topics("", 2), ("a", "a-b"), {"a-own": "a", "b-own": "b"}, ("a", "a-b", "b"))
 
 
@@ -89,7 +90,7 @@ def test_applying_again_changes_nothing(parts):
         (("matrix.unit.fiji-tcu", "READ", "TOPIC", "*"), (Kind.TOPIC, "READ")),
         (("*", "READ", "TOPIC", "matrix.feed.samoa-tcu-investigate"), (Kind.TOPIC, "READ")),
         (("matrix.unit.fiji-tcu", "ALL", "TOPIC", "matrix.f", "PREFIXED"), (Kind.TOPIC, "ALTER")),
-        (("matrix.unit.fiji-tcu", "READ", "GROUP", "matrix.unit.", "PREFIXED"), (Kind.GROUP, "READ")),
+        (("matrix.unit.pifs", "READ", "GROUP", "matrix.unit.", "PREFIXED"), (Kind.GROUP, "READ")),
         (("*", "DESCRIBE", "GROUP", "*"), (Kind.GROUP, "DESCRIBE")),
         (("matrix.role.deliver", "WRITE", "TRANSACTIONAL_ID", "*"), (Kind.TRANSACTION, "WRITE")),
         (("*", "ALTER", "CLUSTER", "kafka-cluster"), (Kind.CLUSTER, "ALTER")),
@@ -151,8 +152,6 @@ def test_a_unit_that_is_gone_loses_password_and_rights(parts, admin):
         {feed: unit for feed, unit in access.feeds.items() if unit != gone},
         tuple(unit for unit in access.units if unit != gone),
     )
-    from broker.wire.provision import apply_acls, apply_users
-
     passwords = Passwords(parts.settings.credentials)
     removed = apply_acls(admin, smaller).acls_removed
     users = apply_users(admin, smaller, passwords).users_removed
@@ -194,8 +193,7 @@ def test_a_rotation_that_broke_off_is_finished_by_the_next_apply(parts):
 
 @pytest.mark.kafka
 def test_a_topic_that_is_missing_is_wrong_and_not_merely_denied(parts, admin):
-    name = parts.topics.feed("pifs-statistics")
-    name = name if name in parts.rights().topic_names() else parts.topics.plans
+    name = parts.topics.plans
     admin.admin.delete_topics([name])
     try:
         wrong = _wrong(parts, ["role.topics"])
@@ -227,21 +225,24 @@ def test_every_unit_has_its_quotas_and_no_role_has_any(parts, admin):
 
 
 @pytest.mark.kafka
-def test_checking_disturbs_nobody(parts, admin):
+def test_checking_reads_and_writes_nothing_and_leaves_no_group_and_no_transaction(parts, admin):
     before = _state(parts, admin)
 
-    check(parts)
+    assert check(parts).right
 
     assert _state(parts, admin) == before
 
 
 def _state(parts, client):
-    names = parts.rights().topic_names()
-    ends = client.admin.list_partition_offsets(
-        {name: {0: -1} for name in names}
-    ) if False else None  # fmt: skip
+    latest = {
+        TopicPartition(name, partition): -1
+        for name in parts.rights().topic_names()
+        for partition in range(1 if name.endswith((".audit", ".plans")) else 2)
+    }
+    ends = client.admin.list_partition_offsets(latest)
     groups = sorted(group["group_id"] for group in client.admin.list_groups())
-    return ends, groups
+    transactions = [each.transactional_id for each in client.admin.list_transactions()]
+    return {each: found.offset for each, found in ends.items()}, groups, transactions
 
 
 @pytest.mark.kafka

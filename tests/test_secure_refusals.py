@@ -5,6 +5,7 @@ import traceback
 
 import pytest
 from pydantic import SecretStr
+from secured import by_certificate, forwarded, provisioned
 
 from broker.certificates import DevelopmentCa
 from broker.client import Publisher, Subscriber
@@ -20,7 +21,6 @@ from broker.wire.security import Security
 from broker.wire.sender import Sender
 from broker.wire.topics import TopicSpec
 from broker.wire.wide_client import wide_client
-from secured import by_certificate, forwarded, provisioned
 
 pytestmark = pytest.mark.kafka
 
@@ -126,9 +126,7 @@ async def test_a_client_certificate_of_an_unknown_ca_is_refused(secure_kafka, tm
         certificate_file=pair.certificate,
         key_file=pair.key,
     )
-    connection = Connection(
-        secure_kafka.mtls_servers, security=security, request_timeout_ms=8_000
-    )
+    connection = Connection(secure_kafka.mtls_servers, security=security, request_timeout_ms=8_000)
 
     line, kind = await _refusal(connection, SecretStr(pair.key.read_text()))
 
@@ -262,7 +260,5 @@ async def _send(connection, topic):
 
 
 async def _read(connection, feed, group, parts):
-    async with Subscriber(
-        connection, feed, group, topics=parts.topics, to_end=True
-    ) as releases:
+    async with Subscriber(connection, feed, group, topics=parts.topics, to_end=True) as releases:
         return [release async for release in releases]
