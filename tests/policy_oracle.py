@@ -96,7 +96,7 @@ class Oracle:
             (view["status"] != "ACTUAL" and feed.operational, "guard-exercise", "NOT_OPERATIONAL"),
             (
                 view["tlp"] not in ("CLEAR", "GREEN", "AMBER", "AMBER_STRICT")
-                and feed.unit not in view["named_recipients"],
+                and (view["tlp"] != "RED" or feed.unit not in view["named_recipients"]),
                 "guard-red",
                 Reason.RULE_FORBIDS,
             ),

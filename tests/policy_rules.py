@@ -66,7 +66,8 @@ def _actions() -> st.SearchStrategy[str]:
 def _rule(parts: tuple[str, ...]) -> str:
     effect, principal, action, resource, when, unless, hold = parts
     held = '@hold("two-person") ' if hold and effect == "permit" else ""
-    return f"{held}{effect} ({principal}, {action}, {resource}) when {{ {when} }} unless {{ {unless} }};"
+    scope = f"{principal}, {action}, {resource}"
+    return f"{held}{effect} ({scope}) when {{ {when} }} unless {{ {unless} }};"
 
 
 #: One rule, without its id.

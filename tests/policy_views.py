@@ -36,8 +36,9 @@ def views(decider: Decider, **fixed: st.SearchStrategy[Any]) -> st.SearchStrateg
     """Return views with any value in every attribute, valid and not; *fixed* are drawn so."""
     community = decider.bundle.community
     units = sorted(community.units)
-    names = sorted({*units, *community.organisations, *community.communities}) + ["nobody-known"]
-    countries = sorted({u.country for u in community.units.values() if u.country}) + ["XX"]
+    known_names = {*units, *community.organisations, *community.communities}
+    names = [*sorted(known_names), "nobody-known"]
+    countries = [*sorted({u.country for u in community.units.values() if u.country}), "XX"]
     drawn: dict[str, st.SearchStrategy[Any]] = {}
     for name, codes in ATTRIBUTES.items():
         if codes is None:

@@ -1,21 +1,22 @@
 """`lali policy`: check and test a bundle, and ask who would see an alert."""
 
+import shutil
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import cyclopts
-from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
+from cyclopts import Parameter, Token
 
 from broker.cli import print_json
+from broker.cli.who import answer
 from broker.clock import epoch_ms
 from broker.errors import Rejected, SettingsInvalid
 from broker.model.alert import Alert
 from broker.model.compartment import compartments_in
-from broker.model.decision import Plan, Verdict
+from broker.model.decision import Plan
 from broker.model.reason import Reason
 from broker.pipeline.publish import split
 from broker.policy.bundle import load_bundle
@@ -53,14 +54,10 @@ def check(*, bundle: Path | None = None, json: Json = False) -> None:
         rows = [{"severity": f.severity, "where": f.where, "text": f.text} for f in found]
         print_json({"findings": rows, "errors": len(errors)})
     else:
-        table = Table("severity", "where", "what")
         for finding in found:
-            table.add_row(finding.severity, finding.where, finding.text)
-        console = Console()
-        if found:
-            console.print(table)
+            print(f"{finding.severity}: {finding.where}: {finding.text}")  # noqa: T201
         rules, feeds = decider.bundle.rules.rules, decider.bundle.community.feeds
-        console.print(
+        print(  # noqa: T201
             f"{len(rules)} rules, {len(feeds)} feeds, bundle {decider.bundle.digest.hex()[:12]}: "
             f"{len(errors)} errors, {len(found) - len(errors)} warnings"
         )
@@ -91,39 +88,48 @@ def try_bundle(*, bundle: Path | None = None, verbose: Json = False, json: Json 
             {"cases": rows, "failed": len(failed), "rules_decided": len(decided & set(rules))}
         )
     else:
-        table = Table("file", "case", "feed", "differs")
         for each in tried if verbose else failed:
-            difference = "; ".join(each.differences) or "[green]holds[/]"
-            table.add_row(each.file, each.case.name, each.case.feed, difference)
-        console = Console()
-        if table.row_count:
-            console.print(table)
-        console.print(
+            said = "; ".join(each.differences)
+            outcome = f"FAILS: {said}" if said else "holds"
+            print(f"{each.file}: {each.case.name} ({each.case.feed}): {outcome}")  # noqa: T201
+        print(  # noqa: T201
             f"{len(tried)} cases, {len(failed)} failed; "
             f"{len(decided & set(rules))} of {len(rules)} rules decided one"
         )
     sys.exit(1 if failed or not tried else 0)
 
 
+def _converted(_kind: object, tokens: Sequence[Token]) -> datetime:
+    return datetime.fromisoformat(tokens[0].value)
+
+
 @app.command
 def who(
-    *, alert: Path, feed: str | None = None, bundle: Path | None = None, json: Json = False
+    *,
+    alert: Path,
+    feed: str | None = None,
+    at: Annotated[datetime | None, Parameter(converter=_converted)] = None,
+    bundle: Path | None = None,
+    json: Json = False,
 ) -> None:
     """Show which feeds would receive an alert, what they would see, and by which rules.
 
-    Nothing is sent. The same engine decides as in the broker.
+    Nothing is sent, and no Kafka is needed. The same engine decides as in the broker.
+    Parts that the alert leaves empty are not shown.
 
-    Example: `lali policy who --alert schemas/alert/samples/fishing-crew.json`
+    Example: `lali policy who --alert my-alert.json --at 2026-06-01T00:00:00Z`
 
     Args:
         alert: Lali JSON, or a framed Avro alert (.avro).
         feed: Only this feed.
+        at: The moment to ask for, with its zone; now if not given. It decides on expiry and
+            embargo.
         bundle: Folder of the bundle; the one in the settings if not given.
         json: Print one JSON object.
     """
     decider = _decider(bundle)
     read = _read_alert(alert)
-    now = epoch_ms()
+    now = _moment(at)
     embargo = read.distribution.embargo_until
     facts = Facts(
         expired=read.label.expires_at.timestamp() * 1000 <= now,
@@ -136,7 +142,7 @@ def who(
     if json:
         print_json({"alert_id": str(read.label.alert_id), "feeds": rows})
         return
-    Console().print(_who_table(read.label.alert_id, rows))
+    print(answer(str(read.label.alert_id), rows, _width()))  # noqa: T201
 
 
 def _rows(plan: Plan, present: int) -> list[dict[str, Any]]:
@@ -147,6 +153,7 @@ def _rows(plan: Plan, present: int) -> list[dict[str, Any]]:
             "purpose": recipient.purpose,
             "verdict": group.outcome.verdict.value,
             "sees": [n.value for n in compartments_in(group.outcome.compartments & present)],
+            "withheld": [n.value for n in compartments_in(present & ~group.outcome.compartments)],
             "rules": list(group.outcome.rules),
             "held": list(group.outcome.held),
             "reason": group.outcome.reason.value if group.outcome.reason else None,
@@ -157,19 +164,16 @@ def _rows(plan: Plan, present: int) -> list[dict[str, Any]]:
     ]
 
 
-def _who_table(alert_id: UUID, rows: list[dict[str, Any]]) -> Table:
-    released = sum(row["verdict"] == Verdict.RELEASE.value for row in rows)
-    title = f"{alert_id}: {released} of {len(rows)} feeds would receive"
-    table = Table("feed", "sees", "by", title=title, title_justify="left")
-    for row in rows:
-        sees = ", ".join(row["sees"]) or "the label only"
-        if row["verdict"] == Verdict.WITHHOLD.value:
-            sees = f"[dim]nothing: {row['reason']}[/]"
-        by = ", ".join(row["rules"])
-        if row["held"]:
-            by += f" [yellow](held: {', '.join(row['held'])})[/]"
-        table.add_row(row["feed"], sees, by)
-    return table
+def _width() -> int:
+    return max(40, min(shutil.get_terminal_size().columns, 120))
+
+
+def _moment(at: datetime | None) -> int:
+    if at is None:
+        return epoch_ms()
+    if at.tzinfo is None:
+        raise SettingsInvalid("--at needs a zone, such as 2026-06-01T00:00:00Z")
+    return int(at.timestamp() * 1000)
 
 
 def _read_alert(file: Path) -> Alert:

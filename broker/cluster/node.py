@@ -117,7 +117,7 @@ class Node:
         if not self.running():
             return
         assert self._warden is not None
-        for child in _children(self._warden.pid):
+        for child in children_of(self._warden.pid):
             os.kill(child, number)
 
     def _format(self, settings: Path) -> None:
@@ -138,8 +138,11 @@ class Node:
         return [java(), *options, f"-Dlog4j2.configurationFile={logging}", "-cp", classes]
 
 
-def _children(pid: int) -> list[int]:
-    # Linux only; elsewhere a node can be stopped but not killed or paused.
+def children_of(pid: int) -> list[int]:
+    """Return the processes that *pid* started.
+
+    Linux only; elsewhere a node can be stopped but not killed or paused.
+    """
     said = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(child) for child in said.read_text().split()] if said.exists() else []
 

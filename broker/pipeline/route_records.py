@@ -154,7 +154,8 @@ class RouteRecords:
         log.error("alert.quarantined", reason=reason.value, offset=record.offset)
         position = (record.topic, record.partition, record.offset)
         kept = self._kept(*position, record.key, record.value, reason)
-        outbox.add(self._quarantine, record.key, codec.encode("quarantine", kept))
+        # Its key was never checked and may be anything: it is kept within, and keys nothing.
+        outbox.add(self._quarantine, None, codec.encode("quarantine", kept))
         entry = {
             "entry_id": _identity("QUARANTINED", *position),
             "kind": "QUARANTINED",
@@ -166,7 +167,7 @@ class RouteRecords:
             "recalled": [],
             "reason": reason.value,
         }
-        outbox.add(self._audit, record.key, codec.encode("audit-entry", entry))
+        outbox.add(self._audit, None, codec.encode("audit-entry", entry))
 
     def intake_mark(self, outbox: Outbox, key: IntakeKey, offset: int) -> None:
         """Write how far an originator's intake partition is handled."""

@@ -33,7 +33,7 @@ UNNAMED = Guard("guard-red", Reason.RULE_FORBIDS)
 def guard_against(reduced: Reduced, feed: Feed, facts: Facts) -> Guard | None:
     """Return the guard that withholds everything from *feed*, or None.
 
-    An unknown TLP counts as RED, an unknown status as no real alert.
+    An unknown TLP counts as RED that names nobody, an unknown status as no real alert.
     """
     if facts.expired:
         return EXPIRED
@@ -41,7 +41,9 @@ def guard_against(reduced: Reduced, feed: Feed, facts: Facts) -> Guard | None:
         return EMBARGOED
     if reduced["status"] != "ACTUAL" and feed.operational:
         return NOT_OPERATIONAL
-    if reduced["tlp"] in ("RED", "UNKNOWN") and feed.unit not in reduced["named_recipients"]:
+    if reduced["tlp"] == "UNKNOWN":
+        return UNNAMED
+    if reduced["tlp"] == "RED" and feed.unit not in reduced["named_recipients"]:
         return UNNAMED
     return None
 

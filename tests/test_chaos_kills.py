@@ -1,0 +1,71 @@
+"""Roles killed at random moments: nothing is lost, nothing is released twice.
+
+The moments come from a seed, which is printed; LALI_CHAOS_SEED repeats a run as far as a
+machine can, LALI_CHAOS_ROUNDS makes it longer.
+"""
+
+import asyncio
+import os
+import random
+import time
+
+import pytest
+
+from broker.app import ROLES
+from broker.trial.run import start_all, trial
+
+pytestmark = [pytest.mark.kafka, pytest.mark.chaos, pytest.mark.timeout(900)]
+
+ROUNDS = int(os.environ.get("LALI_CHAOS_ROUNDS", "54"))
+#: A cluster of somebody else's has Kafka's own least session timeout.
+SESSION_MS = 6000 if os.environ.get("LALI_TEST_KAFKA") else 1000
+#: One kill in so many comes at any moment of a process's youth; the others when it works.
+EARLY = 4
+
+
+async def test_roles_killed_at_random_moments_lose_and_double_nothing(
+    kafka, topics, tmp_path, capsys
+):
+    seed = int(os.environ.get("LALI_CHAOS_SEED", random.randrange(10**6)))
+    with capsys.disabled():
+        print(f"\nchaos: seed {seed}")  # noqa: T201
+    chance = random.Random(seed)
+    began = time.monotonic()
+    async with trial(kafka, topics, tmp_path, seed=seed, session_timeout_ms=SESSION_MS) as it:
+        start_all(it.crew)
+        publishing = asyncio.create_task(_publish_on_and_on(it, chance))
+        try:
+            await _kill(it, chance)
+        finally:
+            publishing.cancel()
+            await asyncio.gather(publishing, return_exceptions=True)
+        found = await it.judgement()
+
+    seconds = time.monotonic() - began
+    with capsys.disabled():
+        print(f"\nchaos: {ROUNDS} rounds, {it.crew.kills}, {found.figures}, {seconds:.0f} s")  # noqa: T201
+    assert found.faults == []
+    assert sum(it.crew.kills.values()) == ROUNDS
+    assert min(it.crew.kills[role] for role in ROLES) >= ROUNDS // len(ROLES)
+    for kind in ("decided", "duplicates", "quarantined", "released", "recalled", "delivered"):
+        assert found.figures[kind] > 0
+
+
+async def _kill(it, chance):
+    positions = dict.fromkeys(ROLES, 0)
+    for number in range(ROUNDS):
+        if number % len(ROLES) == 0:
+            order = chance.sample(ROLES, len(ROLES))
+        role = order[number % len(ROLES)]
+        if chance.randrange(EARLY):
+            await it.until_past(role, positions[role])
+        await asyncio.sleep(chance.random() * 0.7)
+        await asyncio.to_thread(it.crew.replace, role)
+        positions[role] = await it.position(role)
+
+
+async def _publish_on_and_on(it, chance):
+    while True:
+        # Not torn: what was sent must be noted.
+        await asyncio.shield(it.stream.publish(chance.randint(1, 40)))
+        await asyncio.sleep(chance.random())
