@@ -84,7 +84,12 @@ class KafkaTopic:
     async def _send(self, key: bytes, value: bytes, idempotency_key: bytes) -> str:
         try:
             if self._sender is None:
-                sender = Sender(Connection(self._settings.bootstrap_servers, "lali-connector"))
+                connection = Connection(
+                    self._settings.bootstrap_servers,
+                    "lali-connector",
+                    allow_plaintext=self._settings.allow_plaintext,
+                )
+                sender = Sender(connection)
                 await sender.start()
                 self._sender = sender
             headers = [("idempotency-key", idempotency_key)]
