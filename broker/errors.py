@@ -54,7 +54,12 @@ class SettingsInvalid(LaliError):
 
 
 class KafkaUnavailable(LaliError):
-    """The Kafka cluster did not answer in time."""
+    """The Kafka cluster did not answer in time; its text is a code, and may explain it."""
+
+    @property
+    def code(self) -> str:
+        """The code alone, for records and for machines."""
+        return str(self).partition(":")[0]
 
 
 class KafkaRefused(KafkaUnavailable):

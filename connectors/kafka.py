@@ -96,7 +96,7 @@ class KafkaTopic:
             sent = await self._sender.send(self._settings.topic, key, value, headers)
         except KafkaUnavailable as error:
             await self.close()
-            raise RecipientUnavailable(str(error)) from None
+            raise RecipientUnavailable(error.code) from None
         except Rejected as rejected:
             raise RecipientRefused(rejected.reason.value) from None
         return f"{sent.partition}:{sent.offset}"
