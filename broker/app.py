@@ -21,14 +21,28 @@ from broker.policy.directory import Directory, with_connectors
 from broker.protect.development import init_development
 from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings
+from broker.wire import access
+from broker.wire.access import Access
 from broker.wire.admin import apply_topics
 from broker.wire.connection import Connection
+from broker.wire.identity import ADMIN, connection_as
 from broker.wire.topics import Topics, TopicSpec
 from connectors import make_connector
 
 log = structlog.get_logger()
 
 ROLES = ("accept", "route", "deliver")
+
+#: As which role's principal each part of Lali connects; the others are the administrator's.
+_PRINCIPAL_OF = {
+    "accept": access.ACCEPT,
+    "route": access.ROUTE,
+    "deliver": access.DELIVER,
+    "audit": access.AUDIT,
+    "trace": access.AUDIT,
+    "flows": access.AUDIT,
+    "topics": access.TOPICS,
+}
 
 
 class Role(Protocol):
@@ -53,12 +67,29 @@ class Parts:
     protection: Protection | None = None
 
     def connection(self, role: str) -> Connection:
-        """Return how *role* reaches the cluster."""
-        return Connection(
-            self.settings.servers(),
-            f"lali-{role}",
-            session_timeout_ms=self.settings.session_timeout_ms,
-        )
+        """Return how *role* reaches the cluster, as its own principal where there are several.
+
+        Raises:
+            SettingsInvalid: No cluster is known, or its credentials are missing.
+        """
+        principal = ADMIN  # whoever judges or searches everything
+        if role in _PRINCIPAL_OF:
+            principal = self.principals().role(_PRINCIPAL_OF[role])
+        return connection_as(self.settings, f"lali-{role}", principal)
+
+    def connection_of(self, principal: str) -> Connection:
+        """Return how *principal* reaches the cluster."""
+        return connection_as(self.settings, f"lali-{principal}", principal)
+
+    def principals(self) -> access.Principals:
+        """Return the names of this community's principals."""
+        return access.Principals(self.settings.topic_prefix)
+
+    def rights(self) -> Access:
+        """Return who may do what in this community's topics."""
+        feeds = {feed.id: feed.unit for feed in self.community.feeds.values()}
+        publishers = tuple(self.community.publishers())
+        return Access(self.topics, publishers, feeds, tuple(sorted(self.community.units)))
 
     def specs(self) -> list[TopicSpec]:
         """Return every topic that this community needs."""

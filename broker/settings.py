@@ -8,13 +8,15 @@ the command: a misspelt one would silently mean its default.
 import json
 import os
 import tomllib
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from broker.errors import SettingsInvalid
+from broker.private_files import read_secret
 from broker.resources import shipped
 
 
@@ -31,6 +33,40 @@ class Settings(BaseSettings):
 
     bootstrap_servers: str | None = Field(
         None, description="Kafka cluster, host:port, comma-separated. None: the local one."
+    )
+    security_protocol: Literal["PLAINTEXT", "SASL_SSL", "SSL"] = Field(
+        "PLAINTEXT",
+        description="SASL_SSL: TLS with user and password. SSL: TLS with a client certificate. "
+        "PLAINTEXT: to this machine only.",
+    )
+    allow_plaintext: bool = Field(
+        False, description="Plaintext to other machines too, where the network is trusted."
+    )
+    ca_file: Path | None = Field(
+        None, description="PEM file with the CA that signed the brokers' certificates."
+    )
+    user: str | None = Field(None, description="Principal, for SASL_SSL.")
+    password: SecretStr | None = Field(
+        None, repr=False, description="Its password; in the environment only, never in a file."
+    )
+    password_file: Path | None = Field(
+        None, description="File with the password, readable by its owner only."
+    )
+    certificate_file: Path | None = Field(None, description="PEM certificate, for SSL.")
+    key_file: Path | None = Field(None, description="Its private key, PEM.")
+    credentials: Path | None = Field(
+        None,
+        description="Folder with a password or certificate for each principal, as lali secure "
+        "makes it: each role and unit then connects as its own principal.",
+    )
+    unit_producer_bytes: int = Field(
+        1 << 20, ge=1024, description="Bytes a second that a unit may send to each broker."
+    )
+    unit_consumer_bytes: int = Field(
+        4 << 20, ge=1024, description="Bytes a second that a unit may fetch from each broker."
+    )
+    other_principals: tuple[str, ...] = Field(
+        (), description="Principals outside Lali that may hold rights on its topics."
     )
     topic_prefix: str = Field("", description="Put before every topic, group and transaction.")
     partitions: int = Field(
@@ -78,12 +114,32 @@ class Settings(BaseSettings):
         Raises:
             SettingsInvalid: None is set and none runs.
         """
-        found = self.bootstrap_servers or running_servers(self.data_folder)
-        if found is None:
+        servers = self.in_effect().bootstrap_servers
+        assert servers is not None
+        return servers
+
+    def in_effect(self) -> "Settings":
+        """Return these settings with the address and protection of the local cluster that runs.
+
+        Raises:
+            SettingsInvalid: No cluster is set and none runs.
+        """
+        if self.bootstrap_servers is not None:
+            return self
+        running = _running(self.data_folder)
+        if not running:
             raise SettingsInvalid(
                 "no Kafka: run `lali up` in another terminal, or set LALI_BOOTSTRAP_SERVERS"
             )
-        return found
+        return self.model_copy(update=running)
+
+    def secret(self) -> SecretStr | None:
+        """Return the password, wherever it is kept; None if there is none.
+
+        Raises:
+            SettingsInvalid: The file that should hold it cannot be used.
+        """
+        return read_secret(self.password_file) if self.password_file else self.password
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -94,6 +150,8 @@ def load_settings(**overrides: Any) -> Settings:
     """
     file = Path(os.environ.get("LALI_SETTINGS", "lali.toml"))
     from_file = _read_toml(file) if file.exists() else {}
+    if "password" in from_file:
+        raise SettingsInvalid("password: not in a settings file: LALI_PASSWORD, or password_file")
     from_environment = {
         name for name in Settings.model_fields if f"LALI_{name.upper()}" in os.environ
     }
@@ -106,21 +164,43 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsInvalid(named) from None
 
 
-def running_servers(data_folder: Path) -> str | None:
-    """Return the bootstrap servers of a local cluster that runs in *data_folder*."""
-    note = data_folder / "running.json"
-    if not note.exists():
-        return None
-    return str(json.loads(note.read_text())["bootstrap_servers"])
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A local cluster that runs, as commands in other terminals need to know it.
+
+    Attributes:
+        ca_file: Its CA, where it is protected.
+        credentials: Passwords by principal, where it is protected.
+    """
+
+    bootstrap_servers: str
+    ca_file: Path | None = None
+    credentials: Path | None = None
 
 
-def note_running(data_folder: Path, servers: str | None) -> None:
+def note_running(data_folder: Path, running: Running | None) -> None:
     """Note, for commands in other terminals, which cluster runs; None takes the note away."""
     note = data_folder / "running.json"
-    if servers is None:
+    if running is None:
         note.unlink(missing_ok=True)
     else:
-        note.write_text(json.dumps({"bootstrap_servers": servers}))
+        kept = {name: str(value) for name, value in asdict(running).items() if value}
+        note.write_text(json.dumps(kept))
+
+
+def _running(data_folder: Path) -> dict[str, Any]:
+    note = data_folder / "running.json"
+    if not note.exists():
+        return {}
+    said = json.loads(note.read_text())
+    if "ca_file" not in said:
+        return {"bootstrap_servers": said["bootstrap_servers"]}
+    return {
+        "bootstrap_servers": said["bootstrap_servers"],
+        "security_protocol": "SASL_SSL",
+        "ca_file": Path(said["ca_file"]),
+        "credentials": Path(said["credentials"]),
+    }
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

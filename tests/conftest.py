@@ -48,6 +48,13 @@ def kafka3() -> Iterator[LocalKafka]:
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def secure_kafka() -> Iterator[LocalKafka]:
+    """A real Kafka on TLS, with passwords, client certificates and ACLs."""
+    with LocalKafka(secure=True) as cluster:
+        yield cluster
+
+
 @pytest.fixture
 def connection(kafka: str) -> Connection:
     """A connection to the session's Kafka."""

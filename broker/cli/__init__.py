@@ -57,6 +57,11 @@ app.command("broker.cli.erase:erase", name="erase", help="Make every copy of an 
 app.command(
     "broker.cli.verify:verify", name="verify", help="Is a release what its originator signed?"
 )
+app.command(
+    "broker.cli.secure:app",
+    name="secure",
+    help="Certificates, passwords and rights in Kafka, and a check of them.",
+)
 app.command("broker.cli.kafka:app", name="kafka", help="A real Kafka on this machine.")
 app.command(
     "broker.cli.settings:settings",

@@ -21,7 +21,8 @@ from broker.client.salts import kept_key
 from broker.errors import LaliError, Rejected, SettingsInvalid
 from broker.model.codes import Consent, PermittedAction, SourceType, Status, Tlp, Urgency
 from broker.settings import Settings, load_settings
-from broker.wire.connection import Connection
+from broker.wire.access import Principals
+from broker.wire.identity import connection_as
 from broker.wire.topics import Topics
 
 
@@ -127,7 +128,7 @@ async def _send(found: Iterable[FromFile], unit: str | None, settings: Settings)
 async def _send_as(unit: str, group: list[FromFile], settings: Settings) -> list[Line]:
     protection = client_protection(settings)
     publisher = Publisher(
-        Connection(settings.servers(), f"lali-publish-{unit}"),
+        connection_as(settings, f"lali-publish-{unit}", _principal(settings, unit)),
         unit,
         topics=Topics(settings.topic_prefix, settings.partitions),
         salt_key=kept_key(settings.data_folder / "publisher" / f"{unit}.key"),
@@ -140,6 +141,10 @@ async def _send_as(unit: str, group: list[FromFile], settings: Settings) -> list
     except LaliError as error:
         return [_with_error(_line(one), error) for one in group]
     return [_outcome(one, attempt) for one, attempt in zip(group, attempts, strict=True)]
+
+
+def _principal(settings: Settings, unit: str) -> str:
+    return Principals(settings.topic_prefix).unit(unit)
 
 
 def _originator(one: FromFile) -> str:
