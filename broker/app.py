@@ -42,6 +42,7 @@ _PRINCIPAL_OF = {
     "trace": access.AUDIT,
     "flows": access.AUDIT,
     "topics": access.TOPICS,
+    "officer": access.OFFICER,
 }
 
 

@@ -27,7 +27,9 @@ from broker.protect.ceremony import (
 from broker.protect.change import Change, ChangeKind
 from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings, load_settings
+from broker.wire.access import OFFICER, Principals
 from broker.wire.connection import Connection
+from broker.wire.identity import connection_as
 from broker.wire.topics import Topics
 
 app = cyclopts.App(name="change", help="What needs two people: keys, bundles, erasure.")
@@ -162,8 +164,17 @@ def say_proposed(settings: Settings, folder: KeyFolder, record: ChangeRecord) ->
 
 
 def flush(settings: Settings, folder: KeyFolder) -> None:
-    """Write waiting audit entries, if the cluster can be reached now."""
-    with suppress(KafkaUnavailable, SettingsInvalid, Rejected):
-        connection = Connection(settings.servers(), "lali-change")
+    """Write waiting audit entries, if the cluster can be reached now; later, if not."""
+    with suppress(KafkaUnavailable, SettingsInvalid):
         topics = Topics(settings.topic_prefix, settings.partitions)
-        asyncio.run(journal(folder).flush(connection, topics))
+        asyncio.run(journal(folder).flush(officer_connection(settings), topics))
+
+
+def officer_connection(settings: Settings) -> Connection:
+    """Return how officers' commands reach the cluster.
+
+    Raises:
+        SettingsInvalid: No cluster is known, or its credentials are missing.
+    """
+    principal = Principals(settings.topic_prefix).role(OFFICER)
+    return connection_as(settings, "lali-officer", principal)

@@ -11,6 +11,7 @@ from broker.cli.change import (
     flush,
     journal,
     noted,
+    officer_connection,
     officer_key,
     open_folder,
     say_proposed,
@@ -21,7 +22,6 @@ from broker.protect.ceremony import ChangeRecord, apply
 from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings, load_settings
 from broker.wire.admin import committed_offsets
-from broker.wire.connection import Connection
 from broker.wire.tail import ends_of
 from broker.wire.topics import Topics
 
@@ -76,7 +76,7 @@ def carry_out(settings: Settings, folder: KeyFolder, record: ChangeRecord, offic
 
 async def _wait_for_accept(settings: Settings) -> None:
     """Wait, a while, until accept has taken what stood in the intake topics at the call."""
-    connection = Connection(settings.servers(), "lali-erase")
+    connection = officer_connection(settings)
     topics = Topics(settings.topic_prefix, settings.partitions)
     ends = await ends_of(connection, topics.intake(""))
     behind = 0

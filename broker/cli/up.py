@@ -38,6 +38,7 @@ def up(*, secure: Annotated[bool, Parameter(negative="")] = False) -> None:
     with LocalKafka(folder, heap_mb=settings.heap_mb, secure=secure) as kafka:
         note_running(settings.data_folder, running(kafka, secure=secure))
         try:
+            _make_keys(settings)
             if secure:
                 provision(make_parts(settings))
             _serve(settings)
@@ -53,12 +54,15 @@ def running(kafka: LocalKafka, *, secure: bool) -> Running:
     return Running(kafka.bootstrap_servers, made.ca_file, made.passwords_folder)
 
 
-def _serve(settings: Settings) -> None:
+def _make_keys(settings: Settings) -> None:
     if init_keys(settings, entrusted=sorted(settings.connector_overlay())):
         Console(stderr=True).print(
             "[yellow]Keys for development were made[/]: whoever can read "
             f"{settings.key_folder()} is every unit and both officers at once."
         )
+
+
+def _serve(settings: Settings) -> None:
     parts = make_parts(settings)
     created = asyncio.run(parts.apply_topics())
     console = Console(stderr=True)

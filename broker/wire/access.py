@@ -20,7 +20,9 @@ ACCEPT, ROUTE, DELIVER = "accept", "route", "deliver"
 AUDIT = "audit"
 #: Creates topics.
 TOPICS = "topics"
-ROLES = (ACCEPT, ROUTE, DELIVER, AUDIT, TOPICS)
+#: Records changes that two officers agree to, and waits for accept before keys are destroyed.
+OFFICER = "officer"
+ROLES = (ACCEPT, ROUTE, DELIVER, AUDIT, TOPICS, OFFICER)
 
 _READ, _WRITE, _CREATE = Operation.READ, Operation.WRITE, Operation.CREATE
 
@@ -77,7 +79,7 @@ class Access:
     def rights(self) -> list[Right]:
         """Return every right, sorted."""
         return sorted({*self._accept(), *self._route(), *self._deliver(), *self._audit(),
-                       *self._topics(), *self._units()})  # fmt: skip
+                       *self._topics(), *self._officer(), *self._units()})  # fmt: skip
 
     def topic_names(self) -> list[str]:
         """Return the names of all topics."""
@@ -126,6 +128,12 @@ class Access:
         own = self.names.role(TOPICS)
         yield from _on_topics(own, self.topic_names(), _CREATE)
         yield from _on_topics(own, self.topic_names(), Operation.DESCRIBE)
+
+    def _officer(self) -> Iterator[Right]:
+        topics, own = self.topics, self.names.role(OFFICER)
+        yield Right(own, Kind.TOPIC, topics.audit, _WRITE)
+        yield from _on_topics(own, map(topics.intake, self.publishers), Operation.DESCRIBE)
+        yield Right(own, Kind.GROUP, topics.accept_group(), Operation.DESCRIBE)
 
     def _units(self) -> Iterator[Right]:
         for unit in self.publishers:
