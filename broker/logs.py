@@ -6,6 +6,7 @@ can forge a line.
 """
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO
@@ -15,11 +16,13 @@ import structlog
 #: Keys whose values are ids, codes, counts or names of our own making.
 ALLOWED = frozenset(
     "event level timestamp reason path code alert_id feed originator partition offset topic "
-    "count counts ledger failures seconds role bundle servers version state records folder"
+    "count counts ledger failures seconds role bundle servers version state records folder library"
     .split()
 )  # fmt: skip
 
 _HIDDEN = "[hidden]"
+#: An event is named, never told: ``feed.stopped``.
+_EVENT = re.compile(r"[a-z_]+(\.[a-z_]+)*")
 _Event = MutableMapping[str, Any]
 
 
@@ -49,21 +52,47 @@ def configure_logs(form: str = "lines", level: str = "info", stream: TextIO | No
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     # This one logs its whole configuration, passwords too, at debug.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    root = logging.getLogger()
+    root.handlers = [h for h in root.handlers if not isinstance(h, _Foreign)] + [_Foreign()]
+
+
+class _Foreign(logging.Handler):
+    """Says that a library logged something, and never what: its texts may quote values."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the library's name and the type of the exception, if there is one."""
+        if sys.is_finalizing():
+            return  # nothing can be written any more
+        error = record.exc_info[1] if record.exc_info else None
+        code = type(error).__name__ if error else record.levelname
+        structlog.get_logger().warning("library.warned", library=record.name, code=code)
 
 
 def only_allowed(_logger: Any, _method: str, event: _Event) -> _Event:
     """Keep what may be logged; say that something else was there."""
     error = event.pop("exc_info", None)
     kept = {key: _escaped(v) if key in ALLOWED else _HIDDEN for key, v in event.items()}
+    if not _EVENT.fullmatch(str(event.get("event", ""))):
+        kept["event"] = _HIDDEN  # a text with something formatted into it
     if error:
-        kind = error if isinstance(error, BaseException) else sys.exc_info()[1]
-        kept["code"] = type(kind).__name__
+        kept["code"] = _type_of(error)
     return kept
+
+
+def _type_of(error: Any) -> str:
+    if isinstance(error, tuple):
+        error = error[1]
+    if not isinstance(error, BaseException):
+        error = sys.exc_info()[1]
+    return type(error).__name__
 
 
 def _escaped(value: Any) -> Any:
     if isinstance(value, (int, float, bool)) or value is None:
         return value
     if isinstance(value, dict):
-        return {str(key): _escaped(item) for key, item in value.items()}
+        return {_escaped(str(key)): _escaped(item) for key, item in value.items()}
     return str(value).encode("unicode_escape").decode("ascii")

@@ -1,14 +1,17 @@
 """Every setting of Lali: type, unit, default, meaning.
 
 Read from the environment (``LALI_…``) and from ``lali.toml`` in the working folder, or the
-file that ``LALI_SETTINGS`` names; the environment wins. Unknown settings in the file stop
-the command: a misspelt one would silently mean its default.
+file that ``LALI_SETTINGS`` names; the environment wins. Unknown settings stop the command: a
+misspelt one would silently mean its default. In the environment other names may start with
+``LALI_`` too (a connector's secret), so there only those that resemble a setting do.
 """
 
 import json
 import os
 import tomllib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +21,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from broker.errors import SettingsInvalid
 from broker.private_files import read_secret
 from broker.resources import shipped
+
+#: How alike two names are that differ in a letter or two.
+_RESEMBLES = 0.88
 
 
 def _pacific() -> Path:
@@ -148,20 +154,46 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         SettingsInvalid: One is unknown, missing or out of range; the text names it.
     """
-    file = Path(os.environ.get("LALI_SETTINGS", "lali.toml"))
-    from_file = _read_toml(file) if file.exists() else {}
+    _refuse_misspelt(os.environ)
+    from_file = _from_file()
     if "password" in from_file:
         raise SettingsInvalid("password: not in a settings file: LALI_PASSWORD, or password_file")
-    from_environment = {
-        name for name in Settings.model_fields if f"LALI_{name.upper()}" in os.environ
+    from_environment = {name.upper() for name in os.environ}
+    kept = {
+        name: value
+        for name, value in from_file.items()
+        if f"LALI_{name.upper()}" not in from_environment
     }
-    kept = {name: value for name, value in from_file.items() if name not in from_environment}
     try:
         return Settings(**{**kept, **overrides})
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
-        named = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults)
-        raise SettingsInvalid(named) from None
+        raise SettingsInvalid("; ".join(map(_said, faults))) from None
+
+
+def _said(fault: Any) -> str:
+    name = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
+        return f"{name}: no such setting; `lali settings` lists them"
+    return f"{name}: {fault['msg']}"
+
+
+def _from_file() -> dict[str, Any]:
+    named = os.environ.get("LALI_SETTINGS")
+    file = Path(named or "lali.toml")
+    if not named and not file.exists():
+        return {}
+    return _read_toml(file)
+
+
+def _refuse_misspelt(names: Iterable[str]) -> None:
+    known = {f"LALI_{name.upper()}" for name in Settings.model_fields}
+    known |= {"LALI_SETTINGS", "LALI_CACHE_DIR"}
+    for name in sorted(names):
+        if not name.upper().startswith("LALI_") or name.upper() in known:
+            continue
+        if meant := get_close_matches(name.upper(), known, 1, _RESEMBLES):
+            raise SettingsInvalid(f"{name}: no such setting; is {meant[0]} meant?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +224,13 @@ def _running(data_folder: Path) -> dict[str, Any]:
     note = data_folder / "running.json"
     if not note.exists():
         return {}
-    said = json.loads(note.read_text())
+    try:
+        return _as_settings(json.loads(note.read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
+        raise SettingsInvalid(f"{note.name} is damaged: remove it, or run `lali up`") from None
+
+
+def _as_settings(said: dict[str, Any]) -> dict[str, Any]:
     if "ca_file" not in said:
         return {"bootstrap_servers": said["bootstrap_servers"]}
     return {
@@ -207,4 +245,5 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsInvalid(f"{file.name}: {error}") from None
+        what = "cannot be read" if isinstance(error, OSError) else str(error)
+        raise SettingsInvalid(f"{file.name}: {what}") from None

@@ -2,11 +2,12 @@
 
 import json
 import sys
+import traceback
 from typing import Any
 
 import cyclopts
 
-from broker.errors import BundleInvalid, LaliError, SettingsInvalid
+from broker.errors import BundleInvalid, KafkaUnavailable, LaliError, SettingsInvalid
 from broker.logs import configure_logs
 
 _REFUSED, _UNUSABLE = 1, 2
@@ -78,15 +79,27 @@ def main() -> None:
     except (BundleInvalid, SettingsInvalid) as error:
         lines = error.findings if isinstance(error, BundleInvalid) else [str(error)]
         _fail("\n".join(lines), _UNUSABLE)
+    except KafkaUnavailable as error:
+        _fail(
+            f"Kafka does not answer ({error}): does it run, and is LALI_BOOTSTRAP_SERVERS right?",
+            _REFUSED,
+        )
     except LaliError as error:
         _fail(str(error), _REFUSED)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as fault:  # noqa: BLE001 - its text may quote a victim's name
+        _fail(f"unexpected fault {type(fault).__name__} at {_place(fault)}", _REFUSED)
 
 
 def print_json(result: Any) -> None:
     """Print *result* as one line of JSON, the last line of a command for machines."""
     sys.stdout.write(json.dumps(result, default=str) + "\n")
+
+
+def _place(fault: BaseException) -> str:
+    *_, (frame, line) = traceback.walk_tb(fault.__traceback__)
+    return f"{frame.f_globals.get('__name__', '?')}:{line}"
 
 
 def _fail(text: str, code: int) -> None:

@@ -1,6 +1,10 @@
 """`lali up`: everything in one process, on a Kafka of its own or on yours."""
 
 import asyncio
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -35,7 +39,8 @@ def up(*, secure: Annotated[bool, Parameter(negative="")] = False) -> None:
         return
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     folder = (settings.data_folder / ("kafka-secure" if secure else "kafka")).resolve()
-    with LocalKafka(folder, heap_mb=settings.heap_mb, secure=secure) as kafka:
+    cluster = LocalKafka(folder, heap_mb=settings.heap_mb, secure=secure)
+    with _alone(settings.data_folder), cluster as kafka:
         note_running(settings.data_folder, running(kafka, secure=secure))
         try:
             _make_keys(settings)
@@ -60,6 +65,19 @@ def _make_keys(settings: Settings) -> None:
             "[yellow]Keys for development were made[/]: whoever can read "
             f"{settings.key_folder()} is every unit and both officers at once."
         )
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep *folder* for this process; the lock goes with it, however it ends."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsInvalid(
+                f"another `lali up` runs in {folder}: stop it, or set LALI_DATA_FOLDER"
+            ) from None
+        yield
 
 
 def _serve(settings: Settings) -> None:

@@ -42,11 +42,11 @@ def delivery_entry(
     return codec.encode("audit-entry", entry)
 
 
-def unreadable_entry(feed: str, value: bytes, at: int, reason: Reason) -> bytes:
+def unreadable_entry(feed: str, partition: int, offset: int, at: int, reason: Reason) -> bytes:
     """Return the audit entry of a feed's record that is no release."""
-    identity = b"UNREADABLE\n" + feed.encode() + b"\n" + value
+    identity = f"UNREADABLE\n{feed}\n{partition}\n{offset}"
     entry = {
-        "entry_id": hashlib.sha256(identity).digest()[:16],
+        "entry_id": hashlib.sha256(identity.encode()).digest()[:16],
         "kind": "DEAD_LETTERED",
         "stage": "DELIVER",
         "at": at,

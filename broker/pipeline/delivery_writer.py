@@ -7,6 +7,7 @@ delivers again, under the same idempotency key, and writes the same entry ids ag
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 from broker.model.release import Release
 from broker.pipeline.delivery_records import delivery_mark
@@ -74,7 +75,7 @@ class DeliveryWriter:
         self.forget()
 
     async def _send_mark(self, record: ConsumerRecord, mark: codec.Record) -> asyncio.Future[Any]:
-        key = record.key + b"/" + self._feed.encode()
+        key = f"{UUID(bytes=mark['alert_id'])}/{self._feed}".encode()
         value = codec.encode("delivery-mark", mark)
         future: asyncio.Future[Any] = await self._producer.send(
             self._topics.ledger, value, key=key, partition=record.partition

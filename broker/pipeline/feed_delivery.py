@@ -89,10 +89,10 @@ class FeedDelivery:
 
     async def run(self) -> None:
         """Deliver until cancelled; start anew after any fault but a wave of refusals."""
-        await self._connector.open()
         try:
             while True:
                 try:
+                    await self._connector.open()
                     await self._run_once()
                 except FeedStopped:
                     self.status.state = "stopped"
@@ -101,6 +101,7 @@ class FeedDelivery:
                 except Exception as fault:  # noqa: BLE001 - nothing is committed, nothing lost
                     code = type(fault).__name__
                     log.error("deliver.restarted", feed=self._feed, code=code)  # noqa: TRY400
+                    await self._connector.close()
                     await asyncio.sleep(_RESTART_SECONDS)
         finally:
             await self._connector.close()
@@ -131,8 +132,8 @@ class FeedDelivery:
             await self._set_aside_unreadable(record, reason)
             return
         mark = self._writer.mark(release)
-        if mark and (mark.revision, mark.kind) == (release.revision, release.kind.value):
-            return  # recorded before a restart
+        if mark and mark.revision >= release.revision:
+            return  # recorded before a restart: revisions of one alert only ever rise
         if mark and mark.state == "PARKED" and not (_is_recall(release) and mark.held):
             await self._park(release, record, Reason.PARKED_BEHIND, "", 0)
             return
@@ -223,6 +224,7 @@ class FeedDelivery:
     ) -> None:
         self._breaker.succeeded()
         if self._refusals.note(refused=True):
+            await self._writer.flush()  # this release waits; those before it are done with
             raise FeedStopped
         await self._park(release, record, Reason.RECIPIENT_REFUSED, refused.code, attempts)
 
@@ -243,7 +245,7 @@ class FeedDelivery:
         now, value = self._desk.clock(), record.value or b""
         letter = dead_letter(self._feed, None, value, now, reason)
         await self._writer.dead_letter(record, letter)
-        entry = unreadable_entry(self._feed, value, now, reason)
+        entry = unreadable_entry(self._feed, record.partition, record.offset, now, reason)
         await self._writer.entry(record, entry)
         log.error("release.unreadable", feed=self._feed, reason=reason.value)
         self.status.dead_lettered += 1

@@ -5,6 +5,8 @@ name is dropped here; its commitment stays, so the originator's signature still 
 an empty slot looks like a withheld one.
 """
 
+from broker.errors import Rejected
+from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind
 from broker.pipeline.open_release import ReleaseOpener
 from broker.wire import varint
@@ -78,8 +80,11 @@ def read_release(value: bytes) -> Release:
         Rejected: It is none.
     """
     record = decode_trusted(value, "release")
+    kind = ReleaseKind(record["kind"])
+    if kind is ReleaseKind.UNKNOWN:
+        raise Rejected(Reason.CODE_UNKNOWN, "kind")
     return Release(
-        ReleaseKind(record["kind"]),
+        kind,
         record["alert_id"],
         record["revision"],
         record["profile"],

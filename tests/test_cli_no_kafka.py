@@ -1,0 +1,45 @@
+"""Commands that need a Kafka, where there is none: one line, and an exit code that is not 0."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+NOWHERE = "127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "trace 7b0c1f6e-33a8-4e4f-9a53-1f0d8c1f4d52",
+        "flows",
+        "topics apply",
+        "run deliver",
+        "subscribe ptccc-coordinate --from-start",
+        "up",
+    ],
+)
+def test_without_a_kafka_a_command_says_so_in_one_line(command, tmp_path):
+    done = _lali(command, tmp_path, LALI_BOOTSTRAP_SERVERS=NOWHERE)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("lali: ")
+    assert "Kafka" in line
+
+
+@pytest.mark.parametrize("command", ["flows", "topics apply", "run accept", "run route"])
+def test_where_none_is_set_and_none_runs_it_says_how_to_start_one(command, tmp_path):
+    done = _lali(command, tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "lali up" in line
+
+
+def _lali(command, folder, **more):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("LALI_")} | more
+    return subprocess.run(
+        [sys.executable, "-m", "broker", *command.split()],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip

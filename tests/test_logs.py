@@ -1,0 +1,59 @@
+"""Logs: only allowed keys pass, no exception tells its text, no value forges a line."""
+
+import io
+import json
+import logging
+
+import pytest
+import structlog
+
+from broker.logs import configure_logs
+
+
+@pytest.fixture
+def said():
+    stream = io.StringIO()
+    root, aiokafka = logging.getLogger(), logging.getLogger("aiokafka")
+    handlers, level = list(root.handlers), aiokafka.level
+    configure_logs("json", "info", stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.handlers = handlers
+    aiokafka.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_values_of_unknown_keys_are_hidden(said):
+    structlog.get_logger().info("alert.failed", victim="SYNTHETIC", code="X")
+    (line,) = said()
+    assert (line["victim"], line["code"]) == ("[hidden]", "X")
+
+
+def test_a_text_with_something_formatted_into_it_is_hidden(said):
+    structlog.get_logger().info("refused %s", "SYNTHETIC")
+    assert said()[0]["event"] == "[hidden]"
+
+
+@pytest.mark.parametrize("given", ["true", "exception", "tuple"])
+def test_an_exception_becomes_its_type(said, given):
+    try:
+        {}["SYNTHETIC"]
+    except KeyError as error:
+        form = {"true": True, "exception": error, "tuple": (KeyError, error, None)}[given]
+        structlog.get_logger().error("alert.failed", exc_info=form)
+    (line,) = said()
+    assert line["code"] == "KeyError"
+    assert "SYNTHETIC" not in json.dumps(line)
+
+
+def test_control_characters_are_escaped_in_values_and_names(said):
+    structlog.get_logger().info("alert.failed", topic="a\nb\x1b[2J", counts={"x\n": "\u202e"})
+    (line,) = said()
+    assert line["topic"] == "a\\nb\\x1b[2J"
+    assert line["counts"] == {"x\\n": "\\u202e"}
+
+
+def test_what_a_library_logs_is_its_name_and_the_type_of_the_exception(said):
+    logging.getLogger("elsewhere").error("SYNTHETIC", exc_info=ValueError("SYNTHETIC"))
+    (line,) = said()
+    assert (line["library"], line["code"]) == ("elsewhere", "ValueError")
+    assert "SYNTHETIC" not in json.dumps(line)
