@@ -241,7 +241,7 @@ def _state(parts, client):
     }
     ends = client.admin.list_partition_offsets(latest)
     groups = sorted(group["group_id"] for group in client.admin.list_groups())
-    transactions = [each.transactional_id for each in client.admin.list_transactions()]
+    transactions = sorted(map(repr, client.admin.list_transactions().items()))
     return {each: found.offset for each, found in ends.items()}, groups, transactions
 
 

@@ -66,8 +66,8 @@ async def test_a_region_works_with_each_role_and_unit_as_its_own_principal(
     assert books.released > 0
     assert books.recalled > 0
     files = [file for feed in DELIVERED for file in (tmp_path / feed).glob("*.json")]
-    assert files
-    assert books.delivered == len(files)
+    # A recall takes earlier files away, so there may be fewer files than deliveries.
+    assert 0 < len(files) <= books.delivered
 
     by_password = await _taken(parts, parts.connection_of("region.unit.samoa-tcu"))
     with_certificate = await _taken(parts, by_certificate(secure_kafka, "region.unit.samoa-tcu"))

@@ -15,7 +15,6 @@ from kafka.admin import (
     ACLOperation,
     ACLPermissionType,
     ACLResourcePatternType,
-    ResourcePattern,
     ResourcePatternFilter,
     ResourceType,
     ScramMechanism,
@@ -27,16 +26,9 @@ from kafka.protocol.admin import AlterClientQuotasRequest, DescribeAclsRequest
 from broker.errors import KafkaRefused, KafkaUnavailable
 from broker.private_files import Passwords
 from broker.wire.access import Access
-from broker.wire.rights import Kind, Right
+from broker.wire.acls import acl_of, is_foreign, is_ours, line_of
 from broker.wire.wide_client import WideClient, errors_named
 
-_TYPES = {
-    Kind.TOPIC: ResourceType.TOPIC,
-    Kind.GROUP: ResourceType.GROUP,
-    Kind.TRANSACTION: ResourceType.TRANSACTIONAL_ID,
-    Kind.CLUSTER: ResourceType.CLUSTER,
-}
-_EVERYBODY = "User:*"
 _MECHANISM = ScramMechanism.SCRAM_SHA_512
 #: Passwords are 32 random bytes: guessing is hopeless at any count.
 _ROUNDS = 8192
@@ -112,14 +104,14 @@ def apply_acls(client: WideClient, access: Access) -> Applied:
     """
     wanted = {acl_of(right) for right in access.rights()}
     present = set(_describe(client))
-    ours = {acl for acl in present if _is_ours(acl, access)}
+    ours = {acl for acl in present if is_ours(acl, access)}
     missing, surplus = wanted - present, ours - wanted
     if surplus:
         _delete(client, surplus)
     if missing:
         _create(client, missing)
     _await(client, access, wanted)
-    foreign = [acl for acl in present - ours if _is_foreign(acl, access)]
+    foreign = [acl for acl in present - ours if is_foreign(acl, access)]
     return Applied(
         acls_added=sorted(map(line_of, missing)),
         acls_removed=sorted(map(line_of, surplus)),
@@ -147,7 +139,7 @@ def apply_quotas(client: WideClient, access: Access, quotas: Quotas) -> Applied:
 
 def foreign_rights(client: WideClient, access: Access) -> list[str]:
     """Return rights to our resources of principals that are not ours."""
-    return sorted(line_of(acl) for acl in _describe(client) if _is_foreign(acl, access))
+    return sorted(line_of(acl) for acl in _describe(client) if is_foreign(acl, access))
 
 
 def revoke(client: WideClient, principal: str) -> None:
@@ -161,27 +153,6 @@ def revoke(client: WideClient, principal: str) -> None:
         _delete(client, held)
     if principal in _known_users(client):
         _alter_users(client, [UserScramCredentialDeletion(principal, _MECHANISM)])
-
-
-def acl_of(right: Right) -> ACL:
-    """Return *right* as Kafka's client has it."""
-    pattern = ACLResourcePatternType.PREFIXED if right.prefixed else ACLResourcePatternType.LITERAL
-    return ACL(
-        f"User:{right.principal}",
-        "*",
-        ACLOperation[right.operation],
-        ACLPermissionType.ALLOW,
-        ResourcePattern(_TYPES[right.kind], right.name, pattern),
-    )
-
-
-def line_of(acl: ACL) -> str:
-    """Return *acl* in words."""
-    pattern = acl.resource_pattern
-    star = "…" if pattern.pattern_type is ACLResourcePatternType.PREFIXED else ""
-    what = f"{acl.permission_type.name} {acl.operation.name}"
-    where = f"{pattern.resource_type.name.lower()} {pattern.resource_name}{star}"
-    return f"{acl.principal} {what} {where} from {acl.host}"
 
 
 def _known_users(client: WideClient) -> set[str]:
@@ -251,30 +222,7 @@ def _await(client: WideClient, access: Access, wanted: set[ACL]) -> None:
     # Each broker learns of changes by itself; a check right after must not come too early.
     deadline = time.monotonic() + _SETTLE_SECONDS
     for node in client.nodes():
-        while {acl for acl in _describe(client, node) if _is_ours(acl, access)} != wanted:
+        while {acl for acl in _describe(client, node) if is_ours(acl, access)} != wanted:
             if time.monotonic() > deadline:
                 raise KafkaUnavailable("rights were set, but not every broker knows of them")
             time.sleep(0.1)
-
-
-def _is_ours(acl: ACL, access: Access) -> bool:
-    principal = acl.principal.removeprefix("User:")
-    if access.names.owns(principal):
-        return True
-    return acl.principal == _EVERYBODY and _touches(acl, access)
-
-
-def _is_foreign(acl: ACL, access: Access) -> bool:
-    allows = acl.permission_type is ACLPermissionType.ALLOW
-    return allows and not _is_ours(acl, access) and _touches(acl, access)
-
-
-def _touches(acl: ACL, access: Access) -> bool:
-    """Whether *acl* is about a resource of ours, by name, by prefix or by wildcard."""
-    pattern = acl.resource_pattern
-    if pattern.resource_type is ResourceType.CLUSTER or pattern.resource_name == "*":
-        return True
-    names = [*access.topic_names(), *access.groups(), *access.transactions()]
-    if pattern.pattern_type is ACLResourcePatternType.PREFIXED:
-        return any(name.startswith(pattern.resource_name) for name in names)
-    return pattern.resource_name in names
