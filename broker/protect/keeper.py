@@ -5,6 +5,7 @@ that others may read is refused: it may have been read already.
 """
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,7 @@ from broker.protect.register import key_id_of
 from broker.protect.signature import SIGN, Signer
 from broker.protect.wrap import Unwrapper, open_wrap
 
+_IS_ID = re.compile(r"[0-9a-f]{16}").fullmatch
 _PrivateKey = ec.EllipticCurvePrivateKey | x25519.X25519PrivateKey
 
 
@@ -45,7 +47,7 @@ class FileKeeper:
         self._folder = folder
         self._loaded: dict[str, _PrivateKey] = {}
         if folder.exists():
-            _refuse_open(folder)
+            refuse_open(folder)
 
     def __repr__(self) -> str:
         return "FileKeeper()"
@@ -64,7 +66,7 @@ class FileKeeper:
 
     def holds(self, key_id: str) -> bool:
         """Whether the private key is here."""
-        return self._path(key_id).exists()
+        return _IS_ID(key_id) is not None and self._path(key_id).exists()
 
     def sign(self, key_id: str, message: bytes) -> bytes:
         """Return the ECDSA signature of *message*.
@@ -81,10 +83,13 @@ class FileKeeper:
         """Return the key that was wrapped for *key_id*.
 
         Raises:
-            KeyError: The private key is not here, or was destroyed.
+            KeyError: The private key is not here, was destroyed, or is for something else.
             SealBroken: It was wrapped otherwise.
         """
-        return open_wrap(wrapped, self._key(key_id), info)
+        key = self._key(key_id)
+        if not isinstance(key, x25519.X25519PrivateKey):
+            raise KeyError(key_id)
+        return open_wrap(wrapped, key, info)
 
     def destroy(self, key_id: str) -> None:
         """Overwrite the file and remove it; what the disk itself remembers is its own matter."""
@@ -104,11 +109,13 @@ class FileKeeper:
             raise KeyError(key_id)
         key = self._loaded.get(key_id)
         if key is None:
-            _refuse_open(path)
+            refuse_open(path)
             key = self._loaded[key_id] = load_private(path.read_bytes())
         return key
 
     def _path(self, key_id: str) -> Path:
+        if not _IS_ID(key_id):  # ids come in records: none may lead to another file
+            raise KeyError
         return self._folder / f"{key_id}.pem"
 
 
@@ -156,6 +163,11 @@ def _pem(private: _PrivateKey) -> bytes:
     )
 
 
-def _refuse_open(path: Path) -> None:
+def refuse_open(path: Path) -> None:
+    """Refuse a file or folder that others may read.
+
+    Raises:
+        SettingsInvalid: They may.
+    """
     if path.stat().st_mode & 0o077:
         raise SettingsInvalid(f"{path.name} is open to others: chmod go-rwx it, and replace it")

@@ -21,10 +21,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker.errors import SettingsInvalid
 from broker.protect.algorithms import KEY_BYTES
-from broker.protect.keeper import write_private
+from broker.protect.keeper import refuse_open, write_private
+from broker.protect.row_seal import NOT_ITS_OWN, open_row, opens_row, read_cipher, seal_row
 
-_NONCE_BYTES = 12
-_DOMAIN = b"lali vault 1"
 _TABLES = """
     CREATE TABLE IF NOT EXISTS alert_keys (
         digest BLOB PRIMARY KEY, alert_id BLOB NOT NULL, sealed BLOB NOT NULL,
@@ -34,6 +33,7 @@ _TABLES = """
     CREATE TABLE IF NOT EXISTS erased (
         alert_id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 """
+_ATTEMPTS = 5
 _BUSY_MS = 30_000
 _AT_ONCE = 400
 
@@ -82,21 +82,27 @@ class FileVault:
 
     Args:
         folder: Folder that only its owner may enter.
+
+    Raises:
+        SettingsInvalid: Key or database is open to others, or they do not belong together.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._key_file = folder / "vault.key"
         self._next_file = folder / "vault.next"
-        if not self._key_file.exists():
-            write_private(self._key_file, os.urandom(KEY_BYTES))
         file = folder / "vault.db"
         file.touch(mode=0o600)  # SQLite gives its journals the mode of the database
+        for private in (file, self._key_file):
+            if private.exists():
+                refuse_open(private)
         self._database = sqlite3.connect(file, timeout=_BUSY_MS / 1000)
         self._database.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
             self._database.execute(f"PRAGMA {pragma}")
         self._database.executescript(_TABLES)
+        with self._locked():
+            self._check_key()
 
     def __repr__(self) -> str:
         return "FileVault()"
@@ -109,7 +115,7 @@ class FileVault:
         """Keep *rows*, durably; what is there stays, and what was erased stays erased."""
         with self._writing() as cipher:
             sealed = [
-                (r.digest, r.alert_id, _sealed(cipher, r.key, r.digest), r.retain_until)
+                (r.digest, r.alert_id, seal_row(cipher, r.key, r.digest), r.retain_until)
                 for r in rows
             ]
             self._database.executemany(
@@ -122,14 +128,17 @@ class FileVault:
         """Return the keys of those of *wanted*, statement digests, that are here."""
         found: dict[bytes, bytes] = {}
         for start in range(0, len(wanted), _AT_ONCE):
-            part = wanted[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(part))
-            rows = self._database.execute(
-                f"SELECT digest, sealed FROM alert_keys WHERE digest IN ({marks})",  # noqa: S608 - only marks
-                part,
-            ).fetchall()
-            found.update(self._opened(rows))
+            found.update(self._find(wanted[start : start + _AT_ONCE]))
         return found
+
+    def _find(self, wanted: Sequence[bytes]) -> dict[bytes, bytes]:
+        marks = ",".join("?" * len(wanted))
+        query = f"SELECT digest, sealed FROM alert_keys WHERE digest IN ({marks})"  # noqa: S608 - only marks
+        for _ in range(_ATTEMPTS):  # an erasure may come between rows and key
+            opened = self._opened(self._database.execute(query, wanted).fetchall())
+            if opened is not None:
+                return opened
+        raise SettingsInvalid(NOT_ITS_OWN)
 
     def erase(self, alert_ids: Sequence[bytes], at: int) -> int:
         """Destroy every key of these alerts for good; return how many there were."""
@@ -141,7 +150,7 @@ class FileVault:
                 "DELETE FROM alert_keys WHERE alert_id = ?", [(each,) for each in alert_ids]
             ).rowcount
             self._renew_key(cipher)
-        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._finish()
         return gone
 
     def forget(self, now: int) -> int:
@@ -153,7 +162,7 @@ class FileVault:
             with self._writing() as cipher:
                 self._database.execute("DELETE FROM alert_keys WHERE retain_until < ?", (now,))
                 self._renew_key(cipher)
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._finish()
         return int(found)
 
     def is_erased(self, alert_id: bytes) -> bool:
@@ -161,13 +170,13 @@ class FileVault:
         query = "SELECT 1 FROM erased WHERE alert_id = ?"
         return self._database.execute(query, (alert_id,)).fetchone() is not None
 
-    def _opened(self, rows: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    def _opened(self, rows: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes] | None:
         # Between an erasure's commit and the renaming of its key file, the new key is in
         # the file beside it. All rows of one answer are under one key.
         for cipher in self._ciphers():
             with suppress(InvalidTag):
-                return {digest: _open(cipher, sealed, digest) for digest, sealed in rows}
-        raise SettingsInvalid("vault.key does not open vault.db: one of them is not its own")
+                return {digest: open_row(cipher, sealed, digest) for digest, sealed in rows}
+        return None
 
     def _renew_key(self, old: AESGCM) -> None:
         """Seal every row anew under a new key; the old one goes with the commit."""
@@ -175,51 +184,55 @@ class FileVault:
         new = AESGCM(fresh)
         write_private(self._next_file, fresh)
         rows = self._database.execute("SELECT digest, sealed FROM alert_keys").fetchall()
-        renewed = [(_sealed(new, _open(old, sealed, d), d), d) for d, sealed in rows]
+        renewed = [(seal_row(new, open_row(old, sealed, d), d), d) for d, sealed in rows]
         self._database.executemany("UPDATE alert_keys SET sealed = ? WHERE digest = ?", renewed)
+
+    def _finish(self) -> None:
+        """Put a new key in force, as a writer: another's, not yet committed, stays out."""
+        with self._locked():
+            pass
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def _writing(self) -> Iterator[AESGCM]:
+        with self._locked():
+            yield read_cipher(self._key_file)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         self._database.execute("BEGIN IMMEDIATE")
         try:
             self._settle_key()
-            yield AESGCM(self._key_file.read_bytes())
+            yield
             self._database.execute("COMMIT")
         except BaseException:
             self._database.execute("ROLLBACK")
             raise
-        if self._next_file.exists():
-            self._next_file.replace(self._key_file)
 
     def _settle_key(self) -> None:
-        """Finish, or undo, a renewal that a crash broke off; only the writer does."""
+        """Finish, or undo, a renewal that was committed, or broke off; only a writer does."""
         if not self._next_file.exists():
             return
-        row = self._database.execute("SELECT digest, sealed FROM alert_keys").fetchone()
-        fresh = AESGCM(self._next_file.read_bytes())
-        if row is not None and _opens(fresh, row[1], row[0]):
+        row = self._first()
+        # Without rows nothing can be lost, and older rows must not stay readable.
+        if row is None or opens_row(read_cipher(self._next_file), *row):
             self._next_file.replace(self._key_file)
         else:
             self._next_file.unlink()
+
+    def _check_key(self) -> None:
+        """Make the first key; refuse to go on with one that is not the database's."""
+        row = self._first()
+        if row is None and not self._key_file.exists():
+            write_private(self._key_file, os.urandom(KEY_BYTES))
+        elif row is not None and not opens_row(read_cipher(self._key_file), *row):
+            raise SettingsInvalid(NOT_ITS_OWN)
+
+    def _first(self) -> tuple[bytes, bytes] | None:
+        row = self._database.execute("SELECT sealed, digest FROM alert_keys LIMIT 1").fetchone()
+        return (row[0], row[1]) if row else None
 
     def _ciphers(self) -> Iterator[AESGCM]:
         for file in (self._key_file, self._next_file, self._key_file):
             with suppress(FileNotFoundError):
                 yield AESGCM(file.read_bytes())
-
-
-def _sealed(cipher: AESGCM, key: bytes, digest: bytes) -> bytes:
-    nonce = os.urandom(_NONCE_BYTES)
-    return nonce + cipher.encrypt(nonce, key, _DOMAIN + digest)
-
-
-def _open(cipher: AESGCM, sealed: bytes, digest: bytes) -> bytes:
-    return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _DOMAIN + digest)
-
-
-def _opens(cipher: AESGCM, sealed: bytes, digest: bytes) -> bool:
-    try:
-        _open(cipher, sealed, digest)
-    except InvalidTag:
-        return False
-    return True
