@@ -37,7 +37,7 @@ def kafka() -> Iterator[str]:
     elif wanted:
         yield wanted
     else:
-        with LocalKafka() as cluster:
+        with LocalKafka(heap_mb=1024) as cluster:
             yield cluster.bootstrap_servers
 
 
@@ -51,7 +51,7 @@ def kafka3() -> Iterator[LocalKafka]:
 @pytest.fixture(scope="session")
 def secure_kafka() -> Iterator[LocalKafka]:
     """A real Kafka on TLS, with passwords, client certificates and ACLs."""
-    with LocalKafka(secure=True) as cluster:
+    with LocalKafka(secure=True, heap_mb=768) as cluster:
         yield cluster
 
 

@@ -29,9 +29,9 @@ def parts_on(kafka: LocalKafka, prefix: str = "", **settings) -> Parts:
     )
 
 
-def provisioned(kafka: LocalKafka, prefix: str) -> Parts:
+def provisioned(kafka: LocalKafka, prefix: str, **settings) -> Parts:
     """Return the Pacific community on *kafka*, with topics, passwords and rights."""
-    parts = parts_on(kafka, prefix)
+    parts = parts_on(kafka, prefix, **settings)
     provision(parts)
     asyncio.run(parts.apply_topics())
     return parts

@@ -7,7 +7,7 @@ from typing import Any
 
 import cyclopts
 
-from broker.errors import BundleInvalid, KafkaUnavailable, LaliError, SettingsInvalid
+from broker.errors import BundleInvalid, KafkaRefused, KafkaUnavailable, LaliError, SettingsInvalid
 from broker.logs import configure_logs
 
 _REFUSED, _UNUSABLE = 1, 2
@@ -79,6 +79,8 @@ def main() -> None:
     except (BundleInvalid, SettingsInvalid) as error:
         lines = error.findings if isinstance(error, BundleInvalid) else [str(error)]
         _fail("\n".join(lines), _UNUSABLE)
+    except KafkaRefused as error:
+        _fail(str(error), _REFUSED)
     except KafkaUnavailable as error:
         _fail(
             f"Kafka does not answer ({error}): does it run, and is LALI_BOOTSTRAP_SERVERS right?",

@@ -6,10 +6,8 @@ header decides anything. Whatever fails, the original is kept untouched and neig
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
-from uuid import UUID
 
 import structlog
 
@@ -20,6 +18,7 @@ from broker.model.codes import MessageType
 from broker.model.reason import Reason
 from broker.pipeline.accepted import intake_header, statement_header
 from broker.pipeline.retention import retained_until
+from broker.pipeline.set_aside import SetAside
 from broker.pipeline.unseal import Unsealed, Unsealer
 from broker.protect.vault import Row
 from broker.wire import codec
@@ -110,8 +109,8 @@ class Accept:
         self._keys: list[Row] = []
         numbers = range(topics.partitions)
         self._alerts = [Fanout(Target(topics.alerts, n)) for n in numbers]
-        self._quarantines = [Fanout(Target(topics.quarantine, n)) for n in numbers]
-        self._audit = Fanout(Target(topics.audit, 0))
+        register = unsealer.register if unsealer else None
+        self._set_aside = SetAside(topics, self._originators, register)
         self._stopping = asyncio.Event()
         self.counts = {"accepted": 0, "quarantined": 0}
 
@@ -191,46 +190,7 @@ class Accept:
 
     def _quarantine(self, record: ConsumerRecord, outbox: Outbox, rejected: Rejected) -> None:
         self.counts["quarantined"] += 1
-        log.warning("alert.quarantined", reason=rejected.reason.value, path=rejected.path)
-        alert_id = _alert_id_of(record.key)
-        at = self._clock()
-        kept = {
-            "reason": rejected.reason.value,
-            "path": rejected.path,
-            "stage": "ACCEPT",
-            "at": at,
-            "topic": record.topic,
-            "partition": record.partition,
-            "offset": record.offset,
-            "alert_id": alert_id,
-            "originator": self._originators[record.topic],
-            "key": record.key,
-            "value": record.value,
-        }
-        entry = self._entry(record, rejected, alert_id, at)
-        key = str(UUID(bytes=alert_id)).encode() if alert_id else None
-        fanout = self._quarantines[record.partition % self._topics.partitions]
-        outbox.add(fanout, key, codec.encode("quarantine", kept))
-        outbox.add(self._audit, key, codec.encode("audit-entry", entry))
-
-    def _entry(
-        self, record: ConsumerRecord, rejected: Rejected, alert_id: bytes | None, at: int
-    ) -> codec.Record:
-        identity = f"QUARANTINED\n{record.topic}\n{record.partition}\n{record.offset}"
-        return {
-            "entry_id": hashlib.sha256(identity.encode()).digest()[:16],
-            "kind": "QUARANTINED",
-            "stage": "ACCEPT",
-            "at": at,
-            "alert_id": alert_id,
-            "source_topic": record.topic,
-            "source_partition": record.partition,
-            "source_offset": record.offset,
-            "recalled": [],
-            "originator": self._originators[record.topic],
-            "reason": rejected.reason.value,
-            "path": rejected.path,
-        }
+        self._set_aside.write(record, outbox, rejected, self._clock())
 
 
 def _check_headers(record: ConsumerRecord) -> None:
@@ -244,11 +204,3 @@ def _as_header(schema_id: bytes) -> tuple[bytes, ...]:
     # As text, as four bytes, and as the whole frame: the forms that clients write.
     number = int.from_bytes(schema_id, "big")
     return (str(number).encode(), schema_id, b"\x00" + schema_id)
-
-
-def _alert_id_of(key: bytes | None) -> bytes | None:
-    """Return the alert id in a record's key where it has one; a key may be anything."""
-    try:
-        return UUID((key or b"").decode("ascii")).bytes
-    except (ValueError, UnicodeDecodeError):
-        return None

@@ -60,7 +60,7 @@ class Unsealer:
         vault: Vault,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._register = register
+        self.register = register
         self._unwrapper = unwrapper
         self._now = now
         self.vault = vault
@@ -83,7 +83,7 @@ class Unsealer:
         if label["originator"] != originator:
             raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
         statement = parts.statement(seal.distribution_salt)
-        verify(self._register(), originator, parts.signature, statement.signed, self._now())
+        verify(self.register(), originator, parts.signature, statement.signed, self._now())
         if label["message_type"] != "CANCEL" and self.vault.is_erased(parts.alert_id):
             raise Rejected(Reason.ERASED, "label.alert_id")
         alert_key = self._alert_key(parts, seal, label["tlp"])
@@ -102,7 +102,7 @@ class Unsealer:
         return self._unwrap(parts, seal.hub)
 
     def _unwrap(self, parts: AlertParts, hub: Wrap) -> bytes:
-        key = self._register().by_id.get(hub.key_id)
+        key = self.register().by_id.get(hub.key_id)
         if key is None or key.holder is not Holder.HUB or hub.owner != HUB:
             raise Rejected(Reason.KEY_UNKNOWN, "seal.hub.key_id")
         info = alert_info(parts.alert_id, parts.revision, hub.key_id)
