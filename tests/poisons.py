@@ -1,97 +1,25 @@
-"""Bad input of every kind, each one fault away from an alert that would be accepted.
+"""Bad input of every kind, each one fault away from an alert that would be accepted."""
 
-Every text carries a canary, so that a value that escapes is found wherever it went.
-"""
-
-import copy
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from spoilt_alerts import (
+    FRAME,
+    SALT,
+    Poison,
+    canary_alert,
+    inside,
+    key_of,
+    labelled,
+    neighbour,
+    recoded,
+    rewritten,
+    spoilt,
+)
+
 from broker.model.reason import Reason
-from broker.testing import make_alert
 from broker.wire import codec, strict, varint
 from broker.wire.alert_bytes import Slots, read_attributes, read_head
 from broker.wire.alert_codec import commitment, encode_alert, to_record
-
-UNIT = "fiji-immigration"
-FRAME = codec.FRAME_BYTES
-SALT = bytes(32)
-
-
-@dataclass
-class Poison:
-    """Bad input as it is sent, and what must be said of it. A path of None is any."""
-
-    reason: Reason
-    value: bytes | None
-    key: bytes | None
-    path: str | None = ""
-    unit: str = UNIT
-    headers: tuple = ()
-
-
-def neighbour(unit=UNIT):
-    """Return an alert that is accepted, without any canary."""
-    return make_alert(mark="SYNTHETIC", originator=unit)
-
-
-def _alert(**label):
-    return make_alert(mark="CNRY", distribution={"legal_basis": "CNRY-basis"}, **label)
-
-
-def _key(alert):
-    return str(alert.label.alert_id).encode()
-
-
-def spoilt(reason, spoil, path="", **more):
-    """Return the maker of an alert whose framed bytes *spoil* changes."""
-
-    def make():
-        alert = _alert()
-        return Poison(reason, spoil(encode_alert(alert)), _key(alert), path, **more)
-
-    return make
-
-
-def labelled(reason, path, **label):
-    """Return the maker of an alert that is well formed, with a label that is not right."""
-    return rewritten(reason, path, lambda record: record["label"].update(label))
-
-
-def rewritten(reason, path, change):
-    """Return the maker of an alert whose Avro record *change* alters before it is encoded."""
-
-    def make():
-        alert = _alert()
-        record = copy.deepcopy(codec.decode(encode_alert(alert), "alert"))
-        change(record)
-        return Poison(reason, codec.encode("alert", record), _key(alert), path)
-
-    return make
-
-
-def inside(slot, reason, path, change):
-    """Return the maker of an alert with one bad compartment under a right commitment."""
-
-    def put(record):
-        held = record["compartments"][slot]
-        content = change(held["content"][len(SALT) :])
-        held["content"] = SALT + content
-        held["commitment"] = commitment(slot, held["content"])
-
-    return rewritten(reason, f"compartments.{path}".rstrip("."), put)
-
-
-def recoded(slot, reason, path, change):
-    """As `inside`, with *change* applied to the decoded compartment."""
-    name = slot.replace("_", "-")
-
-    def recode(content):
-        record = codec.decode(content, name)
-        change(record)
-        return codec.encode(name, record)
-
-    return inside(slot, reason, path, recode)
 
 
 def _frame(schema_id):
@@ -135,15 +63,15 @@ def _long_revision(value):
 
 
 def _on_anothers_topic():
-    alert = _alert()
+    alert = canary_alert()
     value = encode_alert(alert)
     unit = "samoa-immigration"
-    return Poison(Reason.ORIGINATOR_DIFFERS, value, _key(alert), "label.originator", unit)
+    return Poison(Reason.ORIGINATOR_DIFFERS, value, key_of(alert), "label.originator", unit)
 
 
 def _under_key(reason, make_key):
     def make():
-        alert = _alert()
+        alert = canary_alert()
         return Poison(reason, encode_alert(alert), make_key(alert))
 
     return make
@@ -154,7 +82,7 @@ def _headed(name, content):
 
 
 def _victim_among_suspects(record):
-    persons = to_record(_alert().compartments.victims)["persons"]
+    persons = to_record(canary_alert().compartments.victims)["persons"]
     held = record["compartments"]["suspects"]
     held["content"] = SALT + codec.encode("suspects", {"persons": persons})
     held["commitment"] = commitment("suspects", held["content"])
@@ -231,9 +159,9 @@ POISONS = {
     "boolean 2": inside(
         "contact", Reason.BOOLEAN, "contact.do_not_approach", lambda c: c[:-2] + b"\x02" + c[-1:]
     ),
-    "key of another alert": _under_key(Reason.KEY_DIFFERS, lambda _alert: _key(neighbour())),
+    "key of another alert": _under_key(Reason.KEY_DIFFERS, lambda _alert: key_of(neighbour())),
     "key that is a name": _under_key(Reason.KEY_DIFFERS, lambda _alert: b"Cnry Example, born 1999"),
-    "key in upper case": _under_key(Reason.KEY_DIFFERS, lambda alert: _key(alert).upper()),
+    "key in upper case": _under_key(Reason.KEY_DIFFERS, lambda alert: key_of(alert).upper()),
     "no key": _under_key(Reason.KEY_DIFFERS, lambda _alert: None),
     "on another's topic": _on_anothers_topic,
     "signed as somebody else": labelled(

@@ -23,6 +23,8 @@ from broker.wire.tail import read_to_end
 from broker.wire.topics import Topics
 
 ENDS = ("DECIDED", "DUPLICATE", "QUARANTINED")
+#: A feed that an ordinary alert reaches.
+TCU = "fiji-tcu-investigate"
 PACIFIC = shipped("policies") / "pacific"
 
 #: A rule that Cedar's type check passes and that fails when it is asked: it overflows.
@@ -40,6 +42,19 @@ def failing_bundle(folder):
     shutil.copytree(PACIFIC, folder)
     (folder / "rules" / "failing.cedar").write_text(FAILING_RULE)
     return load_bundle(folder)
+
+
+def again(alert, revision, **label):
+    """Return a later revision of *alert*."""
+    values = {"message_type": "UPDATE", **label, "revision": revision}
+    return type(alert).model_validate(
+        alert.model_dump() | {"label": alert.label.model_dump() | values}
+    )
+
+
+def feeds_of(held, revision, kind="RELEASE"):
+    """Return the feeds that hold *revision* as that kind of release."""
+    return {feed for feed, number, what in held if (number, what) == (revision, kind)}
 
 
 class Region:

@@ -1,10 +1,10 @@
-"""Revisions, recalls, drills, expiry and embargo on a real Kafka: who receives what, once."""
+"""Revisions, duplicates and recalls on a real Kafka: who receives what, once."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
-from region import Region, failing_bundle
+from region import TCU, Region, again, failing_bundle, feeds_of
 
 from broker.testing import alert_id_of, make_alert
 from broker.wire import codec
@@ -12,27 +12,12 @@ from broker.wire.alert_codec import encode_alert
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
 
-HOUR_MS = 3_600_000
-TCU = "fiji-tcu-investigate"
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def region(kafka, tmp_path_factory):
     bundle = failing_bundle(tmp_path_factory.mktemp("bundle") / "pacific")
     async with Region(kafka, bundle) as running:
         yield running
-
-
-def again(alert, revision, **label):
-    """Return a later revision of *alert*."""
-    values = {"message_type": "UPDATE", **label, "revision": revision}
-    return type(alert).model_validate(
-        alert.model_dump() | {"label": alert.label.model_dump() | values}
-    )
-
-
-def feeds_of(held, revision, kind="RELEASE"):
-    return {feed for feed, number, what in held if (number, what) == (revision, kind)}
 
 
 async def test_a_first_revision_reaches_whom_the_plan_names_and_nobody_else(region):
@@ -192,75 +177,6 @@ async def test_a_cancel_of_what_nobody_knows_tells_nobody_and_bars_what_follows(
     assert (cancel.kind, cancel.recalled) == ("DECIDED", ())
     assert late.reason == "REVISION_LOWER"
     assert await region.in_feeds(alert) == {}
-
-
-@pytest.mark.parametrize("status", ["EXERCISE", "TEST", "UNKNOWN"])
-async def test_a_drill_never_reaches_an_operational_feed(region, status):
-    alert = make_alert(status=status)
-
-    await region.end(alert)
-
-    drills = {f.id for f in region.bundle.community.feeds.values() if not f.operational}
-    held = await region.in_feeds(alert, 0 if status == "UNKNOWN" else len(drills))
-    assert feeds_of(held, 1) == (set() if status == "UNKNOWN" else drills)
-
-
-async def test_what_expired_between_accept_and_route_is_withheld(region):
-    alert = make_alert(expires_at=datetime.now(UTC) + timedelta(hours=1))
-    region.later_ms = 2 * HOUR_MS
-    try:
-        entry = await region.end(alert)
-    finally:
-        region.later_ms = 0
-
-    assert entry.kind == "DECIDED"
-    outcomes = await region.outcomes(entry)
-    assert {(verdict, outcome.reason) for verdict, outcome in outcomes.values()} == {
-        ("withheld", "EXPIRED")
-    }
-    assert await region.in_feeds(alert) == {}
-
-
-async def test_an_embargo_withholds_from_everyone_until_a_revision_after_it(region):
-    until = datetime.now(UTC) + timedelta(hours=1)
-    alert = make_alert(distribution={"embargo_until": until})
-
-    entry = await region.end(alert)
-    assert {o.reason for _, o in (await region.outcomes(entry)).values()} == {"EMBARGOED"}
-    assert await region.in_feeds(alert) == {}
-
-    region.later_ms = 2 * HOUR_MS
-    try:
-        entry = await region.end(again(alert, 2))
-    finally:
-        region.later_ms = 0
-    assert TCU in feeds_of(await region.in_feeds(alert, 5), 2)
-
-
-async def test_a_policy_that_fails_quarantines_and_releases_nothing(region):
-    alert, neighbour = make_alert(sectors=["LOGGING"]), make_alert()
-
-    positions = [await region.publish(each) for each in (neighbour, alert, make_alert())]
-    entries = {entry.source: entry for entry in await region.ends(*positions)}
-
-    refused = entries[positions[1]]
-    assert (refused.kind, refused.reason) == ("QUARANTINED", "POLICY_ERROR")
-    assert {entries[p].kind for p in (positions[0], positions[2])} == {"DECIDED"}
-    assert await region.in_feeds(alert) == {}
-    assert (await region.quarantined())[positions[1]]["value"] is not None
-
-
-async def test_an_update_under_which_policy_fails_leaves_the_earlier_revision_in_force(region):
-    alert = make_alert()
-    await region.end(alert)
-    held = await region.in_feeds(alert, 5)
-
-    refused = await region.end(again(alert, 2, sectors=["LOGGING"]))
-    assert refused.reason == "POLICY_ERROR"
-    assert set(await region.in_feeds(alert)) == set(held)
-
-    cancel = await region.end(again(alert, 3, message_type="CANCEL"))
-    assert set(cancel.recalled) == feeds_of(held, 1)
 
 
 async def test_many_revisions_at_once_reach_each_feed_in_order(region):

@@ -60,6 +60,7 @@ CASES = {
     "boolean 2": ("boolean", b"\x02", Reason.BOOLEAN),
     "boolean 255": ("boolean", b"\xff", Reason.BOOLEAN),
     "int of 33 bits": ("int", varint.encode(1 << 31), Reason.VARINT),
+    "int below 32 bits": ("int", varint.encode(-(1 << 31) - 1), Reason.VARINT),
     "int in six bytes": ("int", b"\x80\x80\x80\x80\x80\x01", Reason.VARINT),
     "long in eleven bytes": ("long", b"\x80" * 10 + b"\x01", Reason.VARINT),
     "long of 65 bits": ("long", b"\xff" * 9 + b"\x02", Reason.VARINT),
@@ -134,6 +135,13 @@ def test_a_claim_beyond_the_budget_walks_no_item():
     assert calls == []
 
 
+def test_the_last_item_that_the_budget_allows_is_taken():
+    taken(NULLS, varint.encode(strict.LIMITS.max_items) + b"\0")
+
+    beyond = varint.encode(strict.LIMITS.max_items + 1) + b"\0"
+    assert refusal(NULLS, beyond).reason is Reason.ITEMS
+
+
 @given(counts=st.lists(st.integers(0, 40), max_size=60), budget=st.integers(0, 200))
 def test_nested_claims_share_one_budget(counts, budget):
     calls = []
@@ -156,6 +164,9 @@ def test_the_size_is_asked_before_anything_is_walked():
     with pytest.raises(Rejected) as refused:
         strict.check(1, payload)
     assert refused.value.reason is Reason.OVERSIZED
+    with pytest.raises(Rejected) as walked:
+        strict.check(1, payload[1:])
+    assert walked.value.reason is not Reason.OVERSIZED
 
 
 def test_a_fault_deep_inside_is_named_by_its_path():
@@ -198,11 +209,12 @@ def test_a_record_used_twice_side_by_side_does_not_refer_to_itself():
 
 def test_a_schema_that_nests_too_deep_is_refused():
     schema = "int"
-    for _ in range(40):
+    for _ in range(strict.LIMITS.max_depth):
         schema = {"type": "array", "items": schema}
 
+    taken(schema, b"\0")
     with pytest.raises(strict.RecursiveSchema):
-        strict.compile_walk(schema)
+        strict.compile_walk({"type": "array", "items": schema})
 
 
 def test_maps_are_refused():

@@ -1,5 +1,6 @@
 """Read the audit log: entries without repetitions, and the plans that they name."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,9 @@ from broker.wire.connection import Connection
 from broker.wire.plan_codec import decode_plan
 from broker.wire.tail import read_to_end
 from broker.wire.topics import Topics
+
+_PLAN_ROUNDS = 20
+_PLAN_ROUND_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +88,8 @@ def _meaning(entry: AuditEntry, feed: str, outcome: Outcome) -> tuple[str, Outco
 
 
 async def read_audit(connection: Connection, topics: Topics) -> AuditLog:
-    """Read the whole audit log as it stands now."""
+    """Read the whole audit log as it stands now, and every plan that it names."""
     log = AuditLog()
-    async for record in read_to_end(connection, [topics.plans]):
-        if record.value is not None:
-            plan = decode_plan(record.value)
-            log.plans[plan.digest] = plan
     seen: set[bytes] = set()
     async for record in read_to_end(connection, [topics.audit]):
         entry = read_entry(record.value)
@@ -98,7 +98,26 @@ async def read_audit(connection: Connection, topics: Topics) -> AuditLog:
             continue
         seen.add(entry.entry_id)
         log.entries.append(entry)
+    # Plans after entries: route goes on, and an entry is never without its plan. A transaction
+    # may show in one topic a moment before it shows in another, so what is missing is awaited.
+    await _read_plans(connection, topics, log)
+    for _ in range(_PLAN_ROUNDS):
+        if _named(log) <= log.plans.keys():
+            break
+        await asyncio.sleep(_PLAN_ROUND_SECONDS)
+        await _read_plans(connection, topics, log)
     return log
+
+
+async def _read_plans(connection: Connection, topics: Topics, log: AuditLog) -> None:
+    async for record in read_to_end(connection, [topics.plans]):
+        if record.value is not None:
+            plan = decode_plan(record.value)
+            log.plans[plan.digest] = plan
+
+
+def _named(log: AuditLog) -> set[bytes]:
+    return {entry.plan_digest for entry in log.entries if entry.plan_digest is not None}
 
 
 def read_entry(value: bytes) -> AuditEntry:

@@ -2,13 +2,12 @@
 
 import shutil
 import sys
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import cyclopts
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 
 from broker.cli import print_json
 from broker.cli.who import answer
@@ -99,16 +98,12 @@ def try_bundle(*, bundle: Path | None = None, verbose: Json = False, json: Json 
     sys.exit(1 if failed or not tried else 0)
 
 
-def _converted(_kind: object, tokens: Sequence[Token]) -> datetime:
-    return datetime.fromisoformat(tokens[0].value)
-
-
 @app.command
 def who(
     *,
     alert: Path,
     feed: str | None = None,
-    at: Annotated[datetime | None, Parameter(converter=_converted)] = None,
+    at: str | None = None,
     bundle: Path | None = None,
     json: Json = False,
 ) -> None:
@@ -168,12 +163,18 @@ def _width() -> int:
     return max(40, min(shutil.get_terminal_size().columns, 120))
 
 
-def _moment(at: datetime | None) -> int:
+def _moment(at: str | None) -> int:
     if at is None:
         return epoch_ms()
-    if at.tzinfo is None:
-        raise SettingsInvalid("--at needs a zone, such as 2026-06-01T00:00:00Z")
-    return int(at.timestamp() * 1000)
+    refused = SettingsInvalid("--at takes a date with its zone, such as 2026-06-01T00:00:00Z")
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        # The error's own text repeats what was typed, and a name may have been.
+        raise refused from None
+    if moment.tzinfo is None:
+        raise refused
+    return int(moment.timestamp() * 1000)
 
 
 def _read_alert(file: Path) -> Alert:

@@ -13,6 +13,9 @@ _TD3 = ((44, 53, 53), (57, 63, 63), (65, 71, 71))
 _MRV_A = ((44, 53, 53), (57, 63, 63), (65, 71, 71))
 _MRV_B = ((36, 45, 45), (49, 55, 55), (57, 63, 63))
 
+#: Where a document number stands, its check position, and the optional data it may go on in.
+_NUMBER = {"TD1": (5, 14, 15, 30), "TD2": (36, 45, 64, 71)}
+
 #: Ranges whose concatenation the composite digit covers, and its position.
 _COMPOSITE = {
     "TD1": (((5, 30), (30, 37), (38, 45), (48, 59)), 59),
@@ -68,12 +71,28 @@ def _matches(field: str, digit: str) -> bool:
 
 
 def _all_match(text: str, fields: tuple[tuple[int, int, int], ...], composite: str | None) -> bool:
-    if not all(_matches(text[start:end], text[check]) for start, end, check in fields):
+    # Where a number may be too long for its field, the number is the first field.
+    number, *others = fields
+    if not all(_matches(text[start:end], text[check]) for start, end, check in others):
+        return False
+    if not (_matches(text[number[0] : number[1]], text[number[2]]) or _goes_on(text, composite)):
         return False
     if composite is None:
         return True
     ranges, position = _COMPOSITE[composite]
     return _matches("".join(text[start:end] for start, end in ranges), text[position])
+
+
+def _goes_on(text: str, composite: str | None) -> bool:
+    # A number of more than nine characters has < at the check position and goes on in the
+    # optional data, its digit last and a filler after it (ICAO 9303-5 and -6, 4.2.2.2).
+    if composite not in _NUMBER:
+        return False
+    start, check, optional, end = _NUMBER[composite]
+    rest = text[optional:end].partition("<")[0]
+    return (
+        text[check] == "<" and len(rest) > 1 and _matches(text[start:check] + rest[:-1], rest[-1])
+    )
 
 
 def _personal_number(text: str) -> bool:

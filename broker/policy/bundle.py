@@ -117,12 +117,21 @@ def _rules(texts: dict[Path, str], schema_text: str) -> list[Rule]:
             findings += _type_faults(file, text, schema_text)
         except BundleInvalid as invalid:
             findings += invalid.findings
-    ids = [rule.id for rule in rules]
-    repeated = sorted({name for name in ids if ids.count(name) > 1})
-    findings += [f"@id {name} appears twice" for name in repeated]
+    findings += _repeated(rules)
     if findings:
         raise BundleInvalid(findings)
     return rules
+
+
+def _repeated(rules: list[Rule]) -> list[str]:
+    files: dict[str, list[str]] = {}
+    for rule in rules:
+        files.setdefault(rule.id, []).append(rule.file)
+    return [
+        f"@id {name} appears twice: {', '.join(sorted(found))}"
+        for name, found in sorted(files.items())
+        if len(found) > 1
+    ]
 
 
 def _parse(file: Path, text: str) -> list[Rule]:

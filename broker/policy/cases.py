@@ -102,17 +102,26 @@ def read_cases(folder: Path) -> list[tuple[str, Case]]:
         except BundleInvalid as invalid:
             findings += invalid.findings
             continue
-        findings += [
-            f"{file.name}: unknown table {name}" for name in sorted(set(tables) - {"case"})
-        ]
-        for index, row in enumerate(tables.get("case", [])):
-            try:
-                found.append((file.name, validated(Case, row, f"case[{index}]")))
-            except Rejected as rejected:
-                findings.append(f"{file.name}: {rejected}")
+        read, faults = _cases_in(tables)
+        found += [(file.name, case) for case in read]
+        findings += [f"{file.name}: {fault}" for fault in faults]
     if findings:
         raise BundleInvalid(findings)
     return found
+
+
+def _cases_in(tables: dict[str, Any]) -> tuple[list[Case], list[str]]:
+    faults = [f"unknown table {name}" for name in sorted(set(tables) - {"case"})]
+    rows = tables.get("case", [])
+    if not isinstance(rows, list):
+        return [], [*faults, "case: each entry starts with [[case]]"]
+    read = []
+    for index, row in enumerate(rows):
+        try:
+            read.append(validated(Case, row, f"case[{index}]"))
+        except Rejected as rejected:
+            faults.append(str(rejected))
+    return read, faults
 
 
 def try_cases(decider: Decider) -> list[Tried]:
@@ -127,11 +136,17 @@ def try_cases(decider: Decider) -> list[Tried]:
         if case.feed not in bundle.community.feeds:
             raise BundleInvalid([f"{file}: {case.name}: no active feed is called {case.feed}"])
         try:
-            decision = decider.decide(case.feed, _view(case), Facts(**case.facts))
-        except (Rejected, TypeError) as fault:
+            decision = decider.decide(case.feed, _view(case), _facts(case))
+        except (Rejected, ValueError) as fault:
             raise BundleInvalid([f"{file}: {case.name}: {fault}"]) from None
         tried.append(Tried(file, case, decision, tuple(_differences(case.expect, decision))))
     return tried
+
+
+def _facts(case: Case) -> Facts:
+    if not set(case.facts) <= set(Facts._fields):
+        raise ValueError(f"facts are {', '.join(Facts._fields)}")
+    return Facts(**case.facts)
 
 
 def _view(case: Case) -> dict[str, Any]:

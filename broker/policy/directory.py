@@ -64,9 +64,7 @@ def directory_in(file: Path, text: str) -> Directory:
         BundleInvalid: It is no TOML, or names something that does not exist.
     """
     tables = tables_in(file, text)
-    findings: list[str] = [
-        f"{file.name}: unknown table {name}" for name in sorted(set(tables) - set(_TABLES))
-    ]
+    findings = [f"unknown table {name}" for name in sorted(set(tables) - set(_TABLES))]
     communities = _table(tables, "communities", Community, findings)
     organisations = _table(tables, "organisations", Organisation, findings)
     units = _table(tables, "units", Unit, findings)
@@ -74,7 +72,7 @@ def directory_in(file: Path, text: str) -> Directory:
     findings += _unknown_names(communities, organisations, units, feeds)
     findings += _unknown_codes(organisations, units, feeds)
     if findings:
-        raise BundleInvalid(findings)
+        raise BundleInvalid([f"{file.name}: {finding}" for finding in findings])
     active = {feed.id: feed for feed in feeds.values() if feed.state == "active"}
     return Directory(communities, organisations, units, active)
 
