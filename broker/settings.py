@@ -8,7 +8,6 @@ misspelt one would silently mean its default. In the environment other names may
 
 import json
 import os
-import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -21,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from broker.errors import SettingsInvalid
 from broker.private_files import read_secret
 from broker.resources import shipped
+from broker.toml_tables import TomlInvalid, read_tables
 
 #: How alike two names are that differ in a letter or two.
 _RESEMBLES = 0.88
@@ -243,7 +243,7 @@ def _as_settings(said: dict[str, Any]) -> dict[str, Any]:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return read_tables(file.read_text())
+    except (OSError, UnicodeDecodeError, TomlInvalid) as error:
         what = "cannot be read" if isinstance(error, OSError) else str(error)
         raise SettingsInvalid(f"{file.name}: {what}") from None

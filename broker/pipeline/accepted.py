@@ -61,10 +61,11 @@ def statement_header(digest: bytes, distribution_commitment: bytes) -> tuple[str
 
 def statement_digest(record: ConsumerRecord) -> bytes | None:
     """Return the digest of the statement that accept verified, or None."""
-    for name, content in record.headers:
-        if name == STATEMENT_HEADER and len(content) == 2 * _DIGEST_BYTES:
-            return bytes(content[:_DIGEST_BYTES])
-    return None
+    try:
+        statement = _statement(dict(record.headers))
+    except ValueError:
+        return None
+    return statement[:_DIGEST_BYTES] if statement else None
 
 
 def read_accepted(record: ConsumerRecord) -> Accepted:
@@ -78,9 +79,9 @@ def read_accepted(record: ConsumerRecord) -> Accepted:
         alert_id, revision, expires_at, start = read_head(value)
         headers = dict(record.headers)
         partition, offset = _position(headers)
-    except (IndexError, KeyError, TypeError, ValueError):
+        statement = _statement(headers)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         raise Rejected(Reason.NOT_ACCEPTED) from None
-    statement = headers.get(STATEMENT_HEADER)
     digest = statement[:_DIGEST_BYTES] if statement else hashlib.sha256(value).digest()
     commitment = statement[_DIGEST_BYTES:] if statement else None
     return Accepted(
@@ -95,6 +96,16 @@ def read_accepted(record: ConsumerRecord) -> Accepted:
         offset,
         commitment,
     )
+
+
+def _statement(headers: dict[str, bytes | None]) -> bytes | None:
+    if STATEMENT_HEADER not in headers:
+        return None
+    statement = headers[STATEMENT_HEADER]
+    # Kafka lets a header have no value; half a statement would be no digest of anything.
+    if statement is None or len(statement) != 2 * _DIGEST_BYTES:
+        raise ValueError(STATEMENT_HEADER)
+    return bytes(statement)
 
 
 def _position(headers: dict[str, bytes]) -> tuple[int, int]:

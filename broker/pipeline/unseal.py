@@ -82,6 +82,8 @@ class Unsealer:
         label = record["label"]
         if label["originator"] != originator:
             raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
+        if parts.revision < 1:
+            raise Rejected(Reason.FIELD_INVALID, "label.revision")
         statement = parts.statement(seal.distribution_salt)
         verify(self.register(), originator, parts.signature, statement.signed, self._now())
         if label["message_type"] != "CANCEL" and self.vault.is_erased(parts.alert_id):

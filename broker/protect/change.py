@@ -18,9 +18,9 @@ from uuid import UUID, uuid4
 from pydantic import Field, StringConstraints
 
 from broker.errors import Rejected
-from broker.model.base import Id, Line, Model, Moment
+from broker.model.base import Base64, Id, Line, Model, Moment
 from broker.model.reason import Reason
-from broker.protect.signature import is_valid
+from broker.protect.signature import is_valid, same_key
 
 DigestHex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -45,7 +45,7 @@ class Officer(Model):
 
     id: Id
     name: Line
-    public: str = Field(description="DER SubjectPublicKeyInfo of a P-256 key, base64.")
+    public: Base64 = Field(description="DER SubjectPublicKeyInfo of a P-256 key, base64.")
 
 
 class Change(Model):
@@ -128,7 +128,9 @@ def check_approved(officers: Officers, approved: Approved, kind: ChangeKind, dig
 def _same_key(officers: Officers, approved: Approved) -> bool:
     one = officers.get(approved.change.proposer)
     other = officers.get(approved.approval.approver)
-    return one is not None and other is not None and one.public == other.public
+    if one is None or other is None:
+        return False
+    return same_key(one.public_bytes, other.public_bytes)
 
 
 def _check(officers: Officers, who: str, signature: str, signed: bytes, path: str) -> None:
@@ -139,5 +141,5 @@ def _check(officers: Officers, who: str, signature: str, signed: bytes, path: st
         value = base64.b64decode(signature, validate=True)
     except ValueError:
         raise Rejected(Reason.SIGNATURE_INVALID, f"{path}.signature") from None
-    if not is_valid(base64.b64decode(officer.public), value, signed):
+    if not is_valid(officer.public_bytes, value, signed):
         raise Rejected(Reason.SIGNATURE_INVALID, f"{path}.signature")

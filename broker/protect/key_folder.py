@@ -81,8 +81,8 @@ class KeyFolder:
         """Return the register in force; the file is read anew when it has changed.
 
         Raises:
-            SettingsInvalid: It is missing, not approved by two officers, or older than the
-                one before.
+            SettingsInvalid: It is missing, not approved by two officers, or another one and
+                not newer than the one before.
         """
         try:
             status = (self.path / "register.json").stat()
@@ -133,8 +133,9 @@ class KeyFolder:
             check_register(self.officers, found.approved, register.digest().hex())
         except Rejected as rejected:
             raise SettingsInvalid(f"key register: {rejected}") from None
-        if self._register is not None and register.version < self._register.version:
-            raise SettingsInvalid("key register: older than the one before")
+        before = self._register
+        if before is not None and register != before and register.version <= before.version:
+            raise SettingsInvalid("key register: not newer than the one before")
         return register
 
 

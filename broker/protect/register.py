@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from broker.errors import Rejected
-from broker.model.base import Id, Model, Moment
+from broker.model.base import Base64, Id, Model, Moment
 from broker.model.reason import Reason
 from broker.protect.algorithms import Algorithm
 
@@ -43,7 +43,7 @@ class Key(Model):
     holder: Holder
     owner: Id
     algorithm: Algorithm
-    public: str = Field(description="Raw X25519 key, or DER SubjectPublicKeyInfo; base64.")
+    public: Base64 = Field(description="Raw X25519 key, or DER SubjectPublicKeyInfo; base64.")
     not_before: Moment
     not_after: Moment
     revoked_at: Moment | None = None
@@ -80,6 +80,12 @@ class Register(Model):
 
     version: int = Field(ge=1)
     keys: tuple[Key, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_each_key_once(self) -> Self:
+        if len(self.by_id) != len(self.keys):
+            raise ValueError("two keys have one id")
+        return self
 
     @cached_property
     def by_id(self) -> dict[str, Key]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -56,9 +56,17 @@ def is_valid(public: bytes, value: bytes, signed: bytes) -> bool:
     """Whether *value* signs *signed* under the DER key *public*."""
     try:
         _loaded(public).verify(value, signed, _VERIFY)
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True
+
+
+def same_key(one: bytes, other: bytes) -> bool:
+    """Whether two DER keys are one key, however each is written; False if one is no key."""
+    try:
+        return _loaded(one).public_numbers() == _loaded(other).public_numbers()
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=1024)

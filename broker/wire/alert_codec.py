@@ -83,6 +83,7 @@ def decode_release(value: bytes | None, *, with_record: bool = False) -> Release
         Rejected: With the first thing that is wrong.
     """
     record = codec.decode(value, "release")
+    _refuse_shape(record)
     sealed = any(record.get(name) is not None for name in ("feed_key", "recipient_key"))
     slots = None if sealed else record["compartments"]
     return ReleaseView(
@@ -96,6 +97,24 @@ def decode_release(value: bytes | None, *, with_record: bool = False) -> Release
         sealed=sealed,
         record=base64.b64encode(value or b"").decode() if with_record else None,
     )
+
+
+def _refuse_shape(record: dict[str, Any]) -> None:
+    """Refuse a release without label or content, and a recall with either."""
+    kind = ReleaseKind(record["kind"])
+    if kind is ReleaseKind.UNKNOWN:
+        raise Rejected(Reason.CODE_UNKNOWN, "kind")
+    for name in ("label", "compartments"):
+        if kind is ReleaseKind.RELEASE and record[name] is None:
+            raise Rejected(Reason.FIELD_MISSING, name)
+        if kind is ReleaseKind.RECALL and record[name] is not None:
+            raise Rejected(Reason.FIELD_INVALID, name)
+    if record["revision"] < 1:
+        raise Rejected(Reason.FIELD_INVALID, "revision")
+    # What is signed is the label: the fields beside it must not say something else.
+    for name in ("alert_id", "revision"):
+        if record["label"] and record["label"][name] != record[name]:
+            raise Rejected(Reason.FIELD_INVALID, name)
 
 
 def commitment(name: str, salted: bytes) -> bytes:
