@@ -13,19 +13,37 @@ from broker.errors import SettingsInvalid
 from broker.pipeline.accept import Accept
 from broker.pipeline.breaker import DEFAULT_PATIENCE, Patience
 from broker.pipeline.deliver import Deliver
+from broker.pipeline.protection import Protection
 from broker.pipeline.router import Router
 from broker.policy.bundle import Bundle, load_bundle
 from broker.policy.decide import Decider
 from broker.policy.directory import Directory, with_connectors
+from broker.protect.development import init_development
+from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings
+from broker.wire import access
+from broker.wire.access import Access
 from broker.wire.admin import apply_topics
 from broker.wire.connection import Connection
+from broker.wire.identity import ADMIN, connection_as
 from broker.wire.topics import Topics, TopicSpec
 from connectors import make_connector
 
 log = structlog.get_logger()
 
 ROLES = ("accept", "route", "deliver")
+
+#: As which role's principal each part of Lali connects; the others are the administrator's.
+_PRINCIPAL_OF = {
+    "accept": access.ACCEPT,
+    "route": access.ROUTE,
+    "deliver": access.DELIVER,
+    "audit": access.AUDIT,
+    "trace": access.AUDIT,
+    "flows": access.AUDIT,
+    "topics": access.TOPICS,
+    "officer": access.OFFICER,
+}
 
 
 class Role(Protocol):
@@ -47,14 +65,32 @@ class Parts:
     community: Directory
     topics: Topics
     decider: Decider
+    protection: Protection | None = None
 
     def connection(self, role: str) -> Connection:
-        """Return how *role* reaches the cluster."""
-        return Connection(
-            self.settings.servers(),
-            f"lali-{role}",
-            session_timeout_ms=self.settings.session_timeout_ms,
-        )
+        """Return how *role* reaches the cluster, as its own principal where there are several.
+
+        Raises:
+            SettingsInvalid: No cluster is known, or its credentials are missing.
+        """
+        principal = ADMIN  # whoever judges or searches everything
+        if role in _PRINCIPAL_OF:
+            principal = self.principals().role(_PRINCIPAL_OF[role])
+        return connection_as(self.settings, f"lali-{role}", principal)
+
+    def connection_of(self, principal: str) -> Connection:
+        """Return how *principal* reaches the cluster."""
+        return connection_as(self.settings, f"lali-{principal}", principal)
+
+    def principals(self) -> access.Principals:
+        """Return the names of this community's principals."""
+        return access.Principals(self.settings.topic_prefix)
+
+    def rights(self) -> Access:
+        """Return who may do what in this community's topics."""
+        feeds = {feed.id: feed.unit for feed in self.community.feeds.values()}
+        publishers = tuple(self.community.publishers())
+        return Access(self.topics, publishers, feeds, tuple(sorted(self.community.units)))
 
     def specs(self) -> list[TopicSpec]:
         """Return every topic that this community needs."""
@@ -83,7 +119,52 @@ def make_parts(settings: Settings, overlay: dict[str, Any] | None = None) -> Par
     chosen = settings.connector_overlay() if overlay is None else overlay
     community = with_connectors(bundle.community, chosen)
     topics = Topics(settings.topic_prefix, settings.partitions)
-    return Parts(settings, bundle, community, topics, Decider(bundle))
+    protection = make_protection(settings, bundle, community)
+    return Parts(settings, bundle, community, topics, Decider(bundle), protection)
+
+
+def make_protection(settings: Settings, bundle: Bundle, community: Directory) -> Protection | None:
+    """Return the keys of this deployment, or None where protection is off.
+
+    Raises:
+        SettingsInvalid: There are none, or two officers did not agree to them or the bundle.
+    """
+    if settings.protection == "off":
+        return None
+    folder = KeyFolder(settings.key_folder())
+    folder.register()
+    folder.require_bundle(bundle.digest)
+    units = {feed.id: feed.unit for feed in community.feeds.values()}
+    return Protection(folder, units)
+
+
+def init_keys(settings: Settings, entrusted: Sequence[str] = ()) -> bool:
+    """Make keys for development where there are none; return whether any were made.
+
+    Raises:
+        BundleInvalid: The bundle cannot be used.
+    """
+    folder = KeyFolder(settings.key_folder())
+    if settings.protection == "off" or folder.exists:
+        return False
+    bundle = load_bundle(settings.bundle)
+    community = bundle.community
+    units, feeds = list(community.units), list(community.feeds)
+    init_development(folder, units, feeds, bundle.digest, entrusted)
+    return True
+
+
+def client_protection(settings: Settings) -> Protection | None:
+    """Return the keys of a client, which knows no bundle, or None where protection is off.
+
+    Raises:
+        SettingsInvalid: There is no register in the key folder.
+    """
+    if settings.protection == "off":
+        return None
+    folder = KeyFolder(settings.key_folder())
+    folder.register()
+    return Protection(folder, {})
 
 
 def make_role(parts: Parts, role: str, patience: Patience = DEFAULT_PATIENCE) -> Role:
@@ -92,17 +173,47 @@ def make_role(parts: Parts, role: str, patience: Patience = DEFAULT_PATIENCE) ->
     Raises:
         SettingsInvalid: There is no such role, or a connector's settings are wrong.
     """
-    connection = parts.connection(role)
     match role:
         case "accept":
-            return Accept(connection, parts.topics, parts.community.publishers())
+            return make_accept(parts)
         case "route":
-            return Router(connection, parts.topics, parts.decider.plan)
+            return make_router(parts)
         case "deliver":
-            made = make_connectors(parts)
-            return Deliver(connection, parts.topics, parts.decider, made, patience=patience)
+            return make_deliver(parts, patience)
         case _:
             raise SettingsInvalid(f"no role is called {role}: there are {', '.join(ROLES)}")
+
+
+def make_accept(parts: Parts) -> Accept:
+    """Return the role that accepts."""
+    unsealer = parts.protection.unsealer() if parts.protection else None
+    publishers = parts.community.publishers()
+    return Accept(parts.connection("accept"), parts.topics, publishers, unsealer=unsealer)
+
+
+def make_router(parts: Parts) -> Router:
+    """Return the role that routes."""
+    sealer = parts.protection.sealer if parts.protection else None
+    return Router(parts.connection("route"), parts.topics, parts.decider.plan, new_sealer=sealer)
+
+
+def make_deliver(parts: Parts, patience: Patience = DEFAULT_PATIENCE) -> Deliver:
+    """Return the role that delivers.
+
+    Raises:
+        SettingsInvalid: A connector's settings are wrong.
+    """
+    made = make_connectors(parts)
+    protection = parts.protection
+    openers = {feed: protection.opener(feed) for feed in made} if protection else None
+    return Deliver(
+        parts.connection("deliver"),
+        parts.topics,
+        parts.decider,
+        made,
+        patience=patience,
+        openers=openers,
+    )
 
 
 def make_connectors(parts: Parts) -> dict[str, Connector]:

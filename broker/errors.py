@@ -5,6 +5,7 @@
     ├── BundleInvalid          a policy bundle that must not decide: the role does not start
     ├── SettingsInvalid        the operator's settings are wrong: the role does not start
     ├── KafkaUnavailable       the cluster cannot be reached: nothing is committed, try again later
+    │   └── KafkaRefused       it answers, and refuses us or what we ask: an operator must look
     ├── RecipientUnavailable   delivery is retried with back-off; the release waits in its feed
     ├── RecipientRefused       the release is parked as a dead letter, and later revisions with it
     └── DependencyMissing      something that must be installed on the machine is not there
@@ -53,7 +54,16 @@ class SettingsInvalid(LaliError):
 
 
 class KafkaUnavailable(LaliError):
-    """The Kafka cluster did not answer in time."""
+    """The Kafka cluster did not answer in time; its text is a code, and may explain it."""
+
+    @property
+    def code(self) -> str:
+        """The code alone, for records and for machines."""
+        return str(self).partition(":")[0]
+
+
+class KafkaRefused(KafkaUnavailable):
+    """The Kafka cluster does not let us in, or not do this; trying again cannot help."""
 
 
 class RecipientUnavailable(LaliError):

@@ -50,6 +50,8 @@ def configure_logs(form: str = "lines", level: str = "info", stream: TextIO | No
     )
     # The Kafka client logs the contents of requests at debug, and retries as errors.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    # This one logs its whole configuration, passwords too, at debug.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     root = logging.getLogger()
     root.handlers = [h for h in root.handlers if not isinstance(h, _Foreign)] + [_Foreign()]
 

@@ -8,17 +8,19 @@ misspelt one would silently mean its default. In the environment other names may
 
 import json
 import os
-import tomllib
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from broker.errors import SettingsInvalid
+from broker.private_files import read_secret
 from broker.resources import shipped
+from broker.toml_tables import TomlInvalid, read_tables
 
 #: How alike two names are that differ in a letter or two.
 _RESEMBLES = 0.88
@@ -38,6 +40,40 @@ class Settings(BaseSettings):
     bootstrap_servers: str | None = Field(
         None, description="Kafka cluster, host:port, comma-separated. None: the local one."
     )
+    security_protocol: Literal["PLAINTEXT", "SASL_SSL", "SSL"] = Field(
+        "PLAINTEXT",
+        description="SASL_SSL: TLS with user and password. SSL: TLS with a client certificate. "
+        "PLAINTEXT: to this machine only.",
+    )
+    allow_plaintext: bool = Field(
+        False, description="Plaintext to other machines too, where the network is trusted."
+    )
+    ca_file: Path | None = Field(
+        None, description="PEM file with the CA that signed the brokers' certificates."
+    )
+    user: str | None = Field(None, description="Principal, for SASL_SSL.")
+    password: SecretStr | None = Field(
+        None, repr=False, description="Its password; in the environment only, never in a file."
+    )
+    password_file: Path | None = Field(
+        None, description="File with the password, readable by its owner only."
+    )
+    certificate_file: Path | None = Field(None, description="PEM certificate, for SSL.")
+    key_file: Path | None = Field(None, description="Its private key, PEM.")
+    credentials: Path | None = Field(
+        None,
+        description="Folder with a password or certificate for each principal, as lali secure "
+        "makes it: each role and unit then connects as its own principal.",
+    )
+    unit_producer_bytes: int = Field(
+        1 << 20, ge=1024, description="Bytes a second that a unit may send to each broker."
+    )
+    unit_consumer_bytes: int = Field(
+        4 << 20, ge=1024, description="Bytes a second that a unit may fetch from each broker."
+    )
+    other_principals: tuple[str, ...] = Field(
+        (), description="Principals outside Lali that may hold rights on its topics."
+    )
     topic_prefix: str = Field("", description="Put before every topic, group and transaction.")
     partitions: int = Field(
         4, ge=1, le=256, description="Partitions of topics keyed by alert; never changed later."
@@ -51,6 +87,13 @@ class Settings(BaseSettings):
     bundle: Path = Field(default_factory=_pacific, description="Folder of the policy bundle.")
     connectors: Path | None = Field(
         None, description="TOML file: feed id to {type, settings}. None: no feed is delivered."
+    )
+    protection: Literal["required", "off"] = Field(
+        "required",
+        description="Signatures and seals. off: alerts lie open in Kafka; for tests alone.",
+    )
+    keys: Path | None = Field(
+        None, description="Key folder. None: keys in the data folder. See docs/security.md."
     )
     data_folder: Path = Field(Path(".lali"), description="Data of the local Kafka and of demos.")
     heap_mb: int = Field(256, ge=128, description="Java heap of a local Kafka node, 2^20 bytes.")
@@ -67,18 +110,42 @@ class Settings(BaseSettings):
         """
         return _read_toml(self.connectors) if self.connectors else {}
 
+    def key_folder(self) -> Path:
+        """Return where keys are."""
+        return self.keys or self.data_folder / "keys"
+
     def servers(self) -> str:
         """Return the cluster to speak to: the one set, or the local one that runs.
 
         Raises:
             SettingsInvalid: None is set and none runs.
         """
-        found = self.bootstrap_servers or running_servers(self.data_folder)
-        if found is None:
+        servers = self.in_effect().bootstrap_servers
+        assert servers is not None
+        return servers
+
+    def in_effect(self) -> "Settings":
+        """Return these settings with the address and protection of the local cluster that runs.
+
+        Raises:
+            SettingsInvalid: No cluster is set and none runs.
+        """
+        if self.bootstrap_servers is not None:
+            return self
+        running = _running(self.data_folder)
+        if not running:
             raise SettingsInvalid(
                 "no Kafka: run `lali up` in another terminal, or set LALI_BOOTSTRAP_SERVERS"
             )
-        return found
+        return self.model_copy(update=running)
+
+    def secret(self) -> SecretStr | None:
+        """Return the password, wherever it is kept; None if there is none.
+
+        Raises:
+            SettingsInvalid: The file that should hold it cannot be used.
+        """
+        return read_secret(self.password_file) if self.password_file else self.password
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -88,10 +155,13 @@ def load_settings(**overrides: Any) -> Settings:
         SettingsInvalid: One is unknown, missing or out of range; the text names it.
     """
     _refuse_misspelt(os.environ)
+    from_file = _from_file()
+    if "password" in from_file:
+        raise SettingsInvalid("password: not in a settings file: LALI_PASSWORD, or password_file")
     from_environment = {name.upper() for name in os.environ}
     kept = {
         name: value
-        for name, value in _from_file().items()
+        for name, value in from_file.items()
         if f"LALI_{name.upper()}" not in from_environment
     }
     try:
@@ -126,33 +196,54 @@ def _refuse_misspelt(names: Iterable[str]) -> None:
             raise SettingsInvalid(f"{name}: no such setting; is {meant[0]} meant?")
 
 
-def running_servers(data_folder: Path) -> str | None:
-    """Return the bootstrap servers of a local cluster that runs in *data_folder*.
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A local cluster that runs, as commands in other terminals need to know it.
 
-    Raises:
-        SettingsInvalid: What was noted of it cannot be read.
+    Attributes:
+        ca_file: Its CA, where it is protected.
+        credentials: Passwords by principal, where it is protected.
     """
+
+    bootstrap_servers: str
+    ca_file: Path | None = None
+    credentials: Path | None = None
+
+
+def note_running(data_folder: Path, running: Running | None) -> None:
+    """Note, for commands in other terminals, which cluster runs; None takes the note away."""
+    note = data_folder / "running.json"
+    if running is None:
+        note.unlink(missing_ok=True)
+    else:
+        kept = {name: str(value) for name, value in asdict(running).items() if value}
+        note.write_text(json.dumps(kept))
+
+
+def _running(data_folder: Path) -> dict[str, Any]:
     note = data_folder / "running.json"
     if not note.exists():
-        return None
+        return {}
     try:
-        return str(json.loads(note.read_text())["bootstrap_servers"])
+        return _as_settings(json.loads(note.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
         raise SettingsInvalid(f"{note.name} is damaged: remove it, or run `lali up`") from None
 
 
-def note_running(data_folder: Path, servers: str | None) -> None:
-    """Note, for commands in other terminals, which cluster runs; None takes the note away."""
-    note = data_folder / "running.json"
-    if servers is None:
-        note.unlink(missing_ok=True)
-    else:
-        note.write_text(json.dumps({"bootstrap_servers": servers}))
+def _as_settings(said: dict[str, Any]) -> dict[str, Any]:
+    if "ca_file" not in said:
+        return {"bootstrap_servers": said["bootstrap_servers"]}
+    return {
+        "bootstrap_servers": said["bootstrap_servers"],
+        "security_protocol": "SASL_SSL",
+        "ca_file": Path(said["ca_file"]),
+        "credentials": Path(said["credentials"]),
+    }
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return read_tables(file.read_text())
+    except (OSError, UnicodeDecodeError, TomlInvalid) as error:
         what = "cannot be read" if isinstance(error, OSError) else str(error)
         raise SettingsInvalid(f"{file.name}: {what}") from None

@@ -49,7 +49,7 @@ class FileDrop:
             RecipientUnavailable: The folder cannot be written, or is another feed's.
             RecipientRefused: It is larger than agreed.
         """
-        content = decode_release(release.value).model_dump_json(indent=2).encode()
+        content = decode_release(release.value, with_record=True).model_dump_json(indent=2).encode()
         if len(content) > self._max_bytes:
             raise RecipientRefused("TOO_LARGE")
         path = self._folder / _name(release)

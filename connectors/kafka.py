@@ -69,7 +69,7 @@ class KafkaTopic:
         """
         value = release.value
         if self._settings.form == "json":
-            value = decode_release(value).model_dump_json().encode()
+            value = decode_release(value, with_record=True).model_dump_json().encode()
         key = release.idempotency_key(self._feed).encode()
         reference = await self._send(str(release.alert_id).encode(), value, key)
         now = datetime.now(UTC)
@@ -84,14 +84,19 @@ class KafkaTopic:
     async def _send(self, key: bytes, value: bytes, idempotency_key: bytes) -> str:
         try:
             if self._sender is None:
-                sender = Sender(Connection(self._settings.bootstrap_servers, "lali-connector"))
+                connection = Connection(
+                    self._settings.bootstrap_servers,
+                    "lali-connector",
+                    allow_plaintext=self._settings.allow_plaintext,
+                )
+                sender = Sender(connection)
                 await sender.start()
                 self._sender = sender
             headers = [("idempotency-key", idempotency_key)]
             sent = await self._sender.send(self._settings.topic, key, value, headers)
         except KafkaUnavailable as error:
             await self.close()
-            raise RecipientUnavailable(str(error)) from None
+            raise RecipientUnavailable(error.code) from None
         except Rejected as rejected:
             raise RecipientRefused(rejected.reason.value) from None
         return f"{sent.partition}:{sent.offset}"

@@ -117,7 +117,7 @@ class Webhook:
             RecipientRefused: Any other status.
         """
         assert self._session is not None
-        body = decode_release(release.value).model_dump_json().encode()
+        body = decode_release(release.value, with_record=True).model_dump_json().encode()
         headers = self._headers(release.idempotency_key(self._feed), body)
         try:
             async with self._session.post(

@@ -22,6 +22,9 @@ from broker.wire.topics import Topics
 settings.register_profile("lali", deadline=None)
 settings.load_profile("lali")
 
+# Most tests look at one stage with plain alerts; those of protection ask for it.
+os.environ.setdefault("LALI_PROTECTION", "off")
+
 SHARED = Path(os.environ.get("LALI_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -34,7 +37,7 @@ def kafka() -> Iterator[str]:
     elif wanted:
         yield wanted
     else:
-        with LocalKafka() as cluster:
+        with LocalKafka(heap_mb=1024) as cluster:
             yield cluster.bootstrap_servers
 
 
@@ -42,6 +45,13 @@ def kafka() -> Iterator[str]:
 def kafka3() -> Iterator[LocalKafka]:
     """A quorum of three nodes, each of which can be killed and paused."""
     with LocalKafka(nodes=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def secure_kafka() -> Iterator[LocalKafka]:
+    """A real Kafka on TLS, with passwords, client certificates and ACLs."""
+    with LocalKafka(secure=True, heap_mb=768) as cluster:
         yield cluster
 
 

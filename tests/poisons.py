@@ -105,10 +105,10 @@ POISONS = {
     "id of another schema": spoilt(Reason.SCHEMA_UNEXPECTED, _frame(31)),
     "id of a compartment": spoilt(Reason.SCHEMA_UNEXPECTED, _frame(14)),
     "header with another id": _headed("__value_schema_id", b"31"),
-    "header with another id, binary": _headed("value.schema.id", b"\0\0\0\x02"),
+    "header with another id, binary": _headed("value.schema.id", b"\0\0\0\x0b"),
     "header that is no id": _headed("schema.id", b"cnry"),
     "truncated": spoilt(Reason.TRUNCATED, lambda value: value[: len(value) * 2 // 3], None),
-    "truncated by a byte": spoilt(Reason.TRUNCATED, lambda value: value[:-1], "signature"),
+    "truncated by a byte": spoilt(Reason.TRUNCATED, lambda value: value[:-1], "seal"),
     "trailing byte": spoilt(Reason.TRAILING_BYTES, lambda value: value + b"\0"),
     "two alerts in one": spoilt(Reason.TRAILING_BYTES, lambda value: value + value[FRAME:]),
     "negative enum index": spoilt(

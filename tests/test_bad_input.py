@@ -139,7 +139,7 @@ async def test_nothing_is_lost_and_nothing_is_told_twice(region, story):
 async def test_a_header_that_agrees_with_the_frame_is_taken(region):
     alert = neighbour()
     value = encode_alert(alert)
-    forms = [b"1", value[1:5], value[:5]]
+    forms = [str(int.from_bytes(value[1:5], "big")).encode(), value[1:5], value[:5]]
 
     headers = [("__value_schema_id", form) for form in forms]
     key = str(alert.label.alert_id).encode()

@@ -1,5 +1,6 @@
 """Commands that need a Kafka, where there is none: one line, and an exit code that is not 0."""
 
+import json
 import os
 import subprocess
 import sys
@@ -27,6 +28,7 @@ def test_without_a_kafka_a_command_says_so_in_one_line(command, tmp_path):
     (line,) = done.stderr.splitlines()
     assert line.startswith("lali: ")
     assert "Kafka" in line
+    assert "unexpected" not in line
 
 
 @pytest.mark.parametrize("command", ["flows", "topics apply", "run accept", "run route"])
@@ -35,6 +37,21 @@ def test_where_none_is_set_and_none_runs_it_says_how_to_start_one(command, tmp_p
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "lali up" in line
+
+
+@pytest.mark.parametrize("form", ["", " --json"])
+def test_publishing_many_files_without_a_kafka_is_one_line_too(form, tmp_path):
+    label = {"originator": "fiji-police", "tlp": "AMBER", "source_type": "AGENCY"}
+    case = json.dumps({"label": label, "persons": [{"pid": "p1", "roles": ["SUSPECT"]}]})
+    (tmp_path / "one.json").write_text(case)
+    (tmp_path / "many.jsonl").write_text(f"{case}\n" * 20)
+    command = f"publish one.json many.jsonl{form}"
+
+    done = _lali(command, tmp_path, LALI_BOOTSTRAP_SERVERS=NOWHERE)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("lali: Kafka does not answer")
 
 
 def _lali(command, folder, **more):

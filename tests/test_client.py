@@ -21,7 +21,12 @@ from broker.wire.alert_bytes import Slots, read_attributes, read_head
 from broker.wire.alert_codec import decode_alert, encode_alert
 from broker.wire.connection import Connection
 from broker.wire.partition import partition_of
-from broker.wire.release_bytes import encode_acknowledge, encode_recall, encode_release
+from broker.wire.release_bytes import (
+    encode_acknowledge,
+    encode_recall,
+    encode_release,
+    plain_closing,
+)
 from broker.wire.tail import read_to_end
 
 UNIT = make_label()["originator"]
@@ -334,7 +339,15 @@ def _release(alert, mask):
     _, label_end, slots_at = read_attributes(value, start)
     moment = varint.encode(int(NOON.timestamp() * 1000))
     slots = Slots(value, slots_at)
-    release = encode_release(value, label_end, slots, mask, encode_acknowledge(None), moment)
+    release = encode_release(
+        value,
+        label_end,
+        slots,
+        mask,
+        encode_acknowledge(None),
+        moment,
+        plain_closing(value, slots.end),
+    )
     return str(alert.label.alert_id).encode(), release
 
 

@@ -193,7 +193,7 @@ async def test_a_release_is_handed_over_whole(connector, partner):
     receipt = await connector.deliver(release)
 
     (taken,) = await partner.taken()
-    assert taken.view == decode_release(release.value)
+    assert taken.view == decode_release(release.value, with_record=True)
     assert taken.view.compartments.mask == (1 << 12) - 1
     assert (receipt.feed, receipt.alert_id, receipt.revision) == (FEED, ALERT, 1)
     assert receipt.kind is ReleaseKind.RELEASE

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from policy_views import FACTS, PACIFIC, listed, ordinary, sees, views
 
@@ -68,6 +68,16 @@ def test_enforcement_never_sees_a_victim_nor_what_was_told_in_confidence(view, f
     views(DECIDER, **URGENT, **TOLD)
     | views(DECIDER, **URGENT, **BY_CIVIL_SOCIETY)
     | views(DECIDER, **TOLD)
+)
+@example(
+    ordinary(
+        originator="lagoon-house",
+        source_type="AGENCY",
+        at_risk="YES",
+        consent="GIVEN",
+        consent_scope=("IMMIGRATION",),
+        countries_destination=COUNTRIES,
+    )
 )
 def test_no_immigration_feed_ever_sees_a_victim_that_civil_society_told_of(view):
     for feed, seen in released(view):

@@ -49,7 +49,7 @@ def refused_or_rewritten(name, value):
 @settings(max_examples=400)
 def test_every_record_that_lali_writes_is_read_back_as_it_was(case):
     entry, record = case
-    value = codec.encode(entry.name, record)
+    value = codec.encode_version(entry, record)
 
     assert codec.decode(value, entry.name) == record
 

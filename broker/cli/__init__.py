@@ -7,7 +7,7 @@ from typing import Any
 
 import cyclopts
 
-from broker.errors import BundleInvalid, KafkaUnavailable, LaliError, SettingsInvalid
+from broker.errors import BundleInvalid, KafkaRefused, KafkaUnavailable, LaliError, SettingsInvalid
 from broker.logs import configure_logs
 
 _REFUSED, _UNUSABLE = 1, 2
@@ -50,6 +50,19 @@ app.command(
 )
 app.command("broker.cli.schema:app", name="schema", help="Check the schemas; write their page.")
 app.command("broker.cli.topics:app", name="topics", help="The topics that this community needs.")
+app.command("broker.cli.keys:app", name="keys", help="Who has which keys; new ones, revoked ones.")
+app.command(
+    "broker.cli.change:app", name="change", help="What needs two people: keys, bundles, erasure."
+)
+app.command("broker.cli.erase:erase", name="erase", help="Make every copy of an alert unreadable.")
+app.command(
+    "broker.cli.verify:verify", name="verify", help="Is a release what its originator signed?"
+)
+app.command(
+    "broker.cli.secure:app",
+    name="secure",
+    help="Certificates, passwords and rights in Kafka, and a check of them.",
+)
 app.command("broker.cli.kafka:app", name="kafka", help="A real Kafka on this machine.")
 app.command(
     "broker.cli.settings:settings",
@@ -66,6 +79,8 @@ def main() -> None:
     except (BundleInvalid, SettingsInvalid) as error:
         lines = error.findings if isinstance(error, BundleInvalid) else [str(error)]
         _fail("\n".join(lines), _UNUSABLE)
+    except KafkaRefused as error:
+        _fail(str(error), _REFUSED)
     except KafkaUnavailable as error:
         _fail(
             f"Kafka does not answer ({error}): does it run, and is LALI_BOOTSTRAP_SERVERS right?",

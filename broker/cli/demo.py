@@ -60,7 +60,11 @@ async def _run(folder: Path, alerts: int, seed: int, progress: Progress) -> Resu
     await asyncio.to_thread(kafka.start)
     progress.say(f"Kafka {kafka.version} answers on {kafka.bootstrap_servers}")
     settings = load_settings(
-        bootstrap_servers=kafka.bootstrap_servers, partitions=2, topic_prefix="", replication=1
+        bootstrap_servers=kafka.bootstrap_servers,
+        partitions=2,
+        topic_prefix="",
+        replication=1,
+        keys=folder / "keys",
     )
     try:
         return await show(

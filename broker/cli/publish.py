@@ -12,15 +12,17 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from broker.app import client_protection
 from broker.cli import print_json
 from broker.cli.plain import plain
 from broker.client import Attempt, Publisher
 from broker.client.files import FromFile, alerts_in
 from broker.client.salts import kept_key
-from broker.errors import LaliError, Rejected, SettingsInvalid
+from broker.errors import KafkaUnavailable, LaliError, Rejected, SettingsInvalid
 from broker.model.codes import Consent, PermittedAction, SourceType, Status, Tlp, Urgency
 from broker.settings import Settings, load_settings
-from broker.wire.connection import Connection
+from broker.wire.access import Principals
+from broker.wire.identity import connection_as
 from broker.wire.topics import Topics
 
 
@@ -117,26 +119,35 @@ def _dry(found: Iterable[FromFile]) -> list[Line]:
 
 async def _send(found: Iterable[FromFile], unit: str | None, settings: Settings) -> list[Line]:
     readable = sorted((one for one in found if one.alert is not None), key=_originator)
-    lines = []
-    for originator, group in groupby(readable, key=_originator):
-        lines += await _send_as(unit or originator, list(group), settings)
+    lines: list[Line] = []
+    for originator, grouped in groupby(readable, key=_originator):
+        group = list(grouped)
+        try:
+            lines += await _send_as(unit or originator, group, settings)
+        except LaliError as error:
+            if isinstance(error, KafkaUnavailable) and not lines:
+                raise  # nothing was sent at all: one line says so
+            lines += [_with_error(_line(one), error) for one in group]
     return lines
 
 
 async def _send_as(unit: str, group: list[FromFile], settings: Settings) -> list[Line]:
+    protection = client_protection(settings)
     publisher = Publisher(
-        Connection(settings.servers(), f"lali-publish-{unit}"),
+        connection_as(settings, f"lali-publish-{unit}", _principal(settings, unit)),
         unit,
         topics=Topics(settings.topic_prefix, settings.partitions),
         salt_key=kept_key(settings.data_folder / "publisher" / f"{unit}.key"),
+        seal=protection.originator(unit) if protection else None,
     )
     alerts = [one.alert for one in group if one.alert is not None]
-    try:
-        async with publisher:
-            attempts = [attempt async for attempt in publisher.publish_all(alerts)]
-    except LaliError as error:
-        return [_with_error(_line(one), error) for one in group]
+    async with publisher:
+        attempts = [attempt async for attempt in publisher.publish_all(alerts)]
     return [_outcome(one, attempt) for one, attempt in zip(group, attempts, strict=True)]
+
+
+def _principal(settings: Settings, unit: str) -> str:
+    return Principals(settings.topic_prefix).unit(unit)
 
 
 def _originator(one: FromFile) -> str:

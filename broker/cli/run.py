@@ -2,9 +2,11 @@
 
 import asyncio
 
-from broker.app import make_parts, make_role, run_roles
+from broker.app import Parts, Role, make_parts, make_role, run_roles
+from broker.errors import KafkaRefused, KafkaUnavailable
 from broker.logs import configure_logs
 from broker.settings import load_settings
+from broker.wire.welcome import require_welcome
 
 
 def run(role: str) -> None:
@@ -21,4 +23,14 @@ def run(role: str) -> None:
     configure_logs(settings.log_form, settings.log_level)
     parts = make_parts(settings)
     made = make_role(parts, role)
-    asyncio.run(run_roles([made]))
+    asyncio.run(_run(parts, role, made))
+
+
+async def _run(parts: Parts, role: str, made: Role) -> None:
+    try:
+        await require_welcome(parts.connection(role))
+    except KafkaRefused:
+        raise
+    except KafkaUnavailable:
+        pass  # the role itself waits for a cluster that is starting
+    await run_roles([made])

@@ -13,11 +13,13 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from broker.app import client_protection
 from broker.cli import print_json
 from broker.policy.directory import read_directory
 from broker.settings import Settings, load_settings
 from broker.simulate import Scenario, Step, past_start
-from broker.wire.connection import Connection
+from broker.wire.access import Principals
+from broker.wire.identity import connection_as
 from broker.wire.sender import Sender, Sent
 from broker.wire.topics import Topics
 
@@ -57,7 +59,15 @@ def simulate(
     begins = start or past_start(datetime.now(UTC), days)
     begins = begins if begins.tzinfo else begins.replace(tzinfo=UTC)
     community = read_directory(settings.bundle / "community.toml")
-    scenario = Scenario(seed=seed, alerts=alerts, days=days, community=community, start=begins)
+    protection = client_protection(settings) if publish else None
+    scenario = Scenario(
+        seed=seed,
+        alerts=alerts,
+        days=days,
+        community=community,
+        start=begins,
+        seal=protection.seal if protection else None,
+    )
     if out:
         out.write_text("".join(json_text.dumps(_record(step)) + "\n" for step in scenario))
     if publish:
@@ -68,21 +78,27 @@ def simulate(
 async def _publish(scenario: Scenario, settings: Settings, rate: float) -> None:
     # Not through a Publisher: that would refuse to send what must be quarantined.
     topics = Topics(settings.topic_prefix, settings.partitions)
-    sender = Sender(Connection(settings.servers(), "lali-simulate"))
-    await sender.start()
+    senders: dict[str, Sender] = {}
     try:
-        for originator in sorted({step.originator for step in scenario}):
-            await sender.require(topics.intake(originator))
-        await _send_all(scenario, sender, topics, rate)
+        for unit in sorted({step.originator for step in scenario}):
+            principal = Principals(settings.topic_prefix).unit(unit)
+            senders[unit] = Sender(connection_as(settings, "lali-simulate", principal))
+            await senders[unit].start()
+            await senders[unit].require(topics.intake(unit))
+        await _send_all(scenario, senders, topics, rate)
     finally:
-        await sender.stop()
+        for sender in senders.values():
+            await sender.stop()
 
 
-async def _send_all(scenario: Scenario, sender: Sender, topics: Topics, rate: float) -> None:
+async def _send_all(
+    scenario: Scenario, senders: dict[str, Sender], topics: Topics, rate: float
+) -> None:
     due = time.monotonic()
     under_way: deque[asyncio.Task[Sent]] = deque()
     for step in scenario:
-        under_way.append(await sender.begin(topics.intake(step.originator), step.key, step.value))
+        sender, topic = senders[step.originator], topics.intake(step.originator)
+        under_way.append(await sender.begin(topic, step.key, step.value))
         if len(under_way) > _UNDER_WAY:
             await under_way.popleft()
         if rate > 0:

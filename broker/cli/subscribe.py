@@ -7,13 +7,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from broker.app import client_protection
 from broker.cli.plain import card
 from broker.client import Subscriber
 from broker.errors import SettingsInvalid
 from broker.model.release import ReleaseView
+from broker.policy.directory import read_directory
 from broker.settings import Settings, load_settings
+from broker.wire.access import Principals
 from broker.wire.admin import list_topics
-from broker.wire.connection import Connection
+from broker.wire.identity import connection_as
 from broker.wire.topics import Topics
 
 
@@ -59,16 +62,34 @@ async def _follow(
     to_end: bool,
     as_json: bool,
 ) -> None:
-    connection = Connection(settings.servers(), f"lali-subscribe-{feed}")
+    principal = Principals(settings.topic_prefix).unit(_unit_of(feed, settings))
+    connection = connection_as(settings, f"lali-subscribe-{feed}", principal)
     topics = Topics(settings.topic_prefix, settings.partitions)
     if topics.feed(feed) not in await list_topics(connection):
         raise SettingsInvalid(f"there is no feed {feed}")
+    protection = client_protection(settings)
     subscriber = Subscriber(
-        connection, feed, group, from_start=from_start, to_end=to_end, topics=topics
+        connection,
+        feed,
+        group,
+        from_start=from_start,
+        to_end=to_end,
+        topics=topics,
+        opener=protection.opener(feed) if protection else None,
     )
     async with subscriber as releases:
         async for release in releases:
             _show(release, as_json=as_json)
+
+
+def _unit_of(feed: str, settings: Settings) -> str:
+    """Return the unit whose feed it is, where the credentials of several are at hand."""
+    if settings.in_effect().credentials is None:
+        return ""
+    feeds = read_directory(settings.bundle / "community.toml").feeds
+    if feed not in feeds:
+        raise SettingsInvalid(f"there is no feed {feed}")
+    return feeds[feed].unit
 
 
 def _show(release: ReleaseView, *, as_json: bool) -> None:

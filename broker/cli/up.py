@@ -5,37 +5,66 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
 from rich.console import Console
 
-from broker.app import ROLES, Parts, make_parts, make_role, run_roles
+from broker.app import ROLES, Parts, init_keys, make_parts, make_role, run_roles
 from broker.cluster.local import LocalKafka
 from broker.errors import SettingsInvalid
 from broker.logs import configure_logs
-from broker.settings import Settings, load_settings, note_running
+from broker.provisioning import provision
+from broker.settings import Running, Settings, load_settings, note_running
 
 
-def up() -> None:
+def up(*, secure: Annotated[bool, Parameter(negative="")] = False) -> None:
     """Run all roles together until Ctrl-C.
 
     Without LALI_BOOTSTRAP_SERVERS it starts a Kafka on this machine, on the loopback
-    interface and without passwords, with its data in ./.lali.
+    interface, with its data in ./.lali: in plaintext and without passwords, or with
+    --secure on TLS, where every role and unit has a password and exactly its own rights.
 
-    Example: `lali up`
+    Example: `lali up --secure`
+
+    Args:
+        secure: TLS, SCRAM-SHA-512 and ACLs on the Kafka that it starts.
     """
     settings = load_settings()
     configure_logs(settings.log_form, settings.log_level)
     if settings.bootstrap_servers:
+        if secure:
+            raise SettingsInvalid("--secure is for a Kafka of its own; yours is set up already")
         _serve(settings)
         return
     settings.data_folder.mkdir(parents=True, exist_ok=True)
-    folder = (settings.data_folder / "kafka").resolve()
-    with _alone(settings.data_folder), LocalKafka(folder, heap_mb=settings.heap_mb) as kafka:
-        note_running(settings.data_folder, kafka.bootstrap_servers)
+    folder = (settings.data_folder / ("kafka-secure" if secure else "kafka")).resolve()
+    cluster = LocalKafka(folder, heap_mb=settings.heap_mb, secure=secure)
+    with _alone(settings.data_folder), cluster as kafka:
+        note_running(settings.data_folder, running(kafka, secure=secure))
         try:
+            _make_keys(settings)
+            if secure:
+                provision(make_parts(settings))
             _serve(settings)
         finally:
             note_running(settings.data_folder, None)
+
+
+def running(kafka: LocalKafka, *, secure: bool) -> Running:
+    """Return what other commands need to know of *kafka*."""
+    if not secure:
+        return Running(kafka.bootstrap_servers)
+    made = kafka.protection
+    return Running(kafka.bootstrap_servers, made.ca_file, made.passwords_folder)
+
+
+def _make_keys(settings: Settings) -> None:
+    if init_keys(settings, entrusted=sorted(settings.connector_overlay())):
+        Console(stderr=True).print(
+            "[yellow]Keys for development were made[/]: whoever can read "
+            f"{settings.key_folder()} is every unit and both officers at once."
+        )
 
 
 @contextmanager
@@ -55,7 +84,10 @@ def _serve(settings: Settings) -> None:
     parts = make_parts(settings)
     created = asyncio.run(parts.apply_topics())
     console = Console(stderr=True)
-    console.print(f"[bold]Lali is up[/] on {settings.servers()}, {len(created)} topics created")
+    how = "on TLS" if parts.connection("topics").security else "in plaintext, without passwords"
+    console.print(
+        f"[bold]Lali is up[/] on {settings.servers()} ({how}), {len(created)} topics created"
+    )
     console.print(
         f"bundle {parts.bundle.digest.hex()[:12]} · {len(parts.community.publishers())} units "
         f"publish · {len(parts.community.feeds)} feeds\n"

@@ -9,10 +9,11 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from broker.client.salts import KEY_BYTES, derived_salts
+from broker.client.salts import KEY_BYTES, derived_salts, derived_secret
 from broker.errors import KafkaUnavailable, Rejected
 from broker.model.alert import Alert
 from broker.model.reason import Reason
+from broker.pipeline.seal import OriginatorSeal
 from broker.wire import strict
 from broker.wire.alert_codec import encode_alert
 from broker.wire.connection import Connection
@@ -57,6 +58,8 @@ class Publisher:
         topics: Names of topics, where they have a prefix.
         salt_key: 32 secret bytes. With the same key, an alert that is published twice is
             recognised as a duplicate, also across processes. Random if not given.
+        seal: Signs and seals before anything leaves this process; without it alerts are
+            plain, which a hub takes only where its protection is off.
 
     Example:
         async with Publisher(Connection("127.0.0.1:9092"), "fiji-immigration") as publisher:
@@ -70,11 +73,13 @@ class Publisher:
         *,
         topics: Topics | None = None,
         salt_key: bytes | None = None,
+        seal: OriginatorSeal | None = None,
     ) -> None:
         self.originator = originator
         self._topic = (topics or Topics()).intake(originator)
         self._sender = Sender(connection)
         self._salt_key = salt_key or os.urandom(KEY_BYTES)
+        self._seal = seal
 
     async def __aenter__(self) -> Self:
         """Connect.
@@ -144,6 +149,8 @@ class Publisher:
         if alert.label.originator != self.originator:
             raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
         value = encode_alert(alert, salts=derived_salts(self._salt_key, alert))
+        if self._seal is not None:
+            value = self._seal.seal(value, alert, derived_secret(self._salt_key, alert))
         if len(value) > strict.LIMITS.max_bytes:
             raise Rejected(Reason.OVERSIZED)
         return value

@@ -25,6 +25,11 @@ def derived_salts(key: bytes, alert: Alert) -> Salts:
     return lambda: hmac.digest(secret, next(numbers).to_bytes(2, "big"), "sha256")
 
 
+def derived_secret(key: bytes, alert: Alert) -> bytes:
+    """Return 32 secret bytes for *alert* alone: its alert key and its seals follow from them."""
+    return hmac.digest(key, b"seal\n" + alert.model_dump_json().encode(), "sha256")
+
+
 def kept_key(path: Path) -> bytes:
     """Return the key kept in *path*; make it at the first call, readable by its owner only.
 

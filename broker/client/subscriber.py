@@ -10,6 +10,7 @@ import structlog
 from broker.errors import Rejected
 from broker.model.alert import Compartments
 from broker.model.release import ReleaseKind, ReleaseView
+from broker.pipeline.open_release import ReleaseOpener, read_verified
 from broker.wire.alert_codec import decode_release
 from broker.wire.connection import Connection
 from broker.wire.follower import Follower
@@ -37,6 +38,8 @@ class Subscriber:
             only `commit` says so.
         topics: Names of topics, where they have a prefix.
         clock: Says what time it is.
+        opener: Verifies and opens what is sealed, as far as its keys go. Without it the
+            content of a sealed release stays closed, and nothing is verified.
 
     Example:
         async with Subscriber(connection, "samoa-tcu-investigate", group="tcu-desk") as releases:
@@ -55,6 +58,7 @@ class Subscriber:
         auto_commit: bool = True,
         topics: Topics | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        opener: ReleaseOpener | None = None,
     ) -> None:
         self.feed = feed
         self.unreadable = 0
@@ -64,6 +68,7 @@ class Subscriber:
         self._to_end = to_end
         self._auto_commit = auto_commit
         self._clock = clock
+        self._opener = opener
         self._taken: dict[Any, int] = {}
 
     async def __aenter__(self) -> Self:
@@ -107,7 +112,7 @@ class Subscriber:
 
     def _readable(self, record: Any) -> ReleaseView | None:
         try:
-            return self._unless_expired(decode_release(record.value))
+            return self._unless_expired(self._read(record.value))
         except Rejected as rejected:
             # Only route writes feeds, so this is a fault to be looked into. It must not
             # stop what comes behind, which may be a recall.
@@ -120,6 +125,11 @@ class Subscriber:
                 reason=rejected.reason.value,
             )
             return None
+
+    def _read(self, value: bytes | None) -> ReleaseView:
+        if self._opener is None:
+            return decode_release(value)
+        return read_verified(value, self._opener)
 
     def _unless_expired(self, release: ReleaseView) -> ReleaseView:
         label = release.label

@@ -1,7 +1,8 @@
 """A real Apache Kafka on this machine: one node, or a quorum of three.
 
 For the demo, for small communities and for tests. It listens on the loopback interface
-only, without encryption or passwords, and says so.
+only: without encryption or passwords, and says so, or with TLS, passwords, client
+certificates and ACLs.
 """
 
 import base64
@@ -17,6 +18,7 @@ from typing import Self
 
 from broker.cluster.jars import kafka_version
 from broker.cluster.node import Node, NodeAddress, NodePlan
+from broker.cluster.protection import Protection, protect
 from broker.errors import KafkaUnavailable
 
 _READY_SECONDS = 90
@@ -32,20 +34,41 @@ class LocalKafka:
         folder: Where the data lives; a temporary folder, removed at the end, if None.
         nodes: 1, or 3 with replication 3 and at least two in-sync replicas.
         heap_mb: Largest Java heap of each node, 2^20 bytes.
+        secure: TLS, SCRAM-SHA-512, client certificates and ACLs. A folder is one or the
+            other from its first start on.
     """
 
-    def __init__(self, folder: Path | None = None, *, nodes: int = 1, heap_mb: int = 256) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        nodes: int = 1,
+        heap_mb: int = 256,
+        secure: bool = False,
+    ) -> None:
         self._temporary = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="lali-kafka-"))
         self._heap_mb = heap_mb
         self._count = nodes
+        self._secure = secure
+        self._protection: Protection | None = None
         self.nodes: list[Node] = []
 
     @property
     def bootstrap_servers(self) -> str:
         """Where clients connect: ``host:port``, comma-separated."""
-        ports = [node.plan.address.client_port for node in self.nodes]
-        return ",".join(f"127.0.0.1:{port}" for port in ports)
+        return ",".join(f"127.0.0.1:{node.plan.address.client_port}" for node in self.nodes)
+
+    @property
+    def mtls_servers(self) -> str:
+        """Where clients with a certificate connect, in a protected cluster."""
+        return ",".join(f"127.0.0.1:{node.plan.address.mtls_port}" for node in self.nodes)
+
+    @property
+    def protection(self) -> Protection:
+        """CA, certificates and passwords of a protected cluster that was started."""
+        assert self._protection is not None
+        return self._protection
 
     @property
     def version(self) -> str:
@@ -95,18 +118,37 @@ class LocalKafka:
         self.stop()
 
     def _plans(self) -> list[NodePlan]:
+        cluster_id, ports = self._kept()
+        each = len(ports) // self._count
+        voters = tuple(
+            NodeAddress(n + 1, *ports[each * n : each * (n + 1)]) for n in range(self._count)
+        )
+        if self._secure:
+            self._protection = protect(self.folder / "security")
+        return [
+            NodePlan(voter, voters, cluster_id, self._heap_mb, self._protection) for voter in voters
+        ]
+
+    def _kept(self) -> tuple[str, list[int]]:
+        """Return the cluster's id and its ports, as at the last start where that is possible.
+
+        Raises:
+            KafkaUnavailable: The folder holds a cluster of the other kind.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
         kept = self.folder / "cluster.json"
         known = json.loads(kept.read_text()) if kept.exists() else {}
+        if known and known.get("secure", False) != self._secure:
+            raise KafkaUnavailable(f"{self.folder}: its cluster was made without or with security")
         cluster_id = known.get("cluster_id") or _new_cluster_id()
         ports = known.get("ports", [])
-        if len(ports) != 2 * self._count or not all(map(_free, ports)):
-            ports = _free_ports(2 * self._count)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps({"cluster_id": cluster_id, "ports": ports}))
-        voters = tuple(
-            NodeAddress(n + 1, ports[2 * n], ports[2 * n + 1]) for n in range(self._count)
+        count = (3 if self._secure else 2) * self._count
+        if len(ports) != count or not all(map(_free, ports)):
+            ports = _free_ports(count)
+        kept.write_text(
+            json.dumps({"cluster_id": cluster_id, "ports": ports, "secure": self._secure})
         )
-        return [NodePlan(voter, voters, cluster_id, self._heap_mb) for voter in voters]
+        return cluster_id, ports
 
 
 def wait_until_ready(node: Node) -> None:

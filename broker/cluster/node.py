@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from broker.cluster.jars import jars, java
+from broker.cluster.protection import Protection, format_arguments, protected_settings
 from broker.errors import KafkaUnavailable
 from broker.resources import shipped
 
@@ -16,11 +17,17 @@ _STOP_SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class NodeAddress:
-    """Where a node listens, on the loopback interface."""
+    """Where a node listens, on the loopback interface.
+
+    Attributes:
+        client_port: Plaintext, or SCRAM in a protected cluster.
+        mtls_port: For client certificates; None in a cluster without protection.
+    """
 
     node_id: int
     client_port: int
     controller_port: int
+    mtls_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +39,14 @@ class NodePlan:
         voters: All nodes of the quorum.
         cluster_id: The same for all nodes.
         heap_mb: Largest Java heap, 2^20 bytes.
+        protection: TLS, passwords and ACLs; None is plaintext on the loopback interface.
     """
 
     address: NodeAddress
     voters: tuple[NodeAddress, ...]
     cluster_id: str
     heap_mb: int
+    protection: Protection | None = None
 
 
 class Node:
@@ -112,9 +121,13 @@ class Node:
             os.kill(child, number)
 
     def _format(self, settings: Path) -> None:
-        tool = ["kafka.tools.StorageTool", "format", "-t", self.plan.cluster_id]
+        # With "=": an id may begin with a dash, and would be taken for an option.
+        tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={self.plan.cluster_id}"]
         command = [*self._java("-XX:TieredStopAtLevel=1"), *tool, "-c", str(settings)]
+        if self.plan.protection:
+            command += format_arguments(self.plan.protection, self.folder)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
+        (self.folder / "format-arguments").unlink(missing_ok=True)
         if done.returncode:
             self.log.write_text(done.stdout + done.stderr)
             raise KafkaUnavailable(f"the data folder could not be formatted: see {self.log}")
@@ -137,8 +150,11 @@ def children_of(pid: int) -> list[int]:
 def _properties(plan: NodePlan, data: Path) -> str:
     own, count = plan.address, len(plan.voters)
     voters = ",".join(f"{v.node_id}@127.0.0.1:{v.controller_port}" for v in plan.voters)
-    listener = f"PLAINTEXT://127.0.0.1:{own.client_port}"
-    settings = {
+    protected = plan.protection is not None
+    listener = f"{'SCRAM' if protected else 'PLAINTEXT'}://127.0.0.1:{own.client_port}"
+    if protected:
+        listener += f",MTLS://127.0.0.1:{own.mtls_port}"
+    settings: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": own.node_id,
         "controller.quorum.voters": voters,
@@ -165,4 +181,6 @@ def _properties(plan: NodePlan, data: Path) -> str:
         "replica.fetch.max.bytes": 4 << 20,
         "log.segment.delete.delay.ms": 1000,
     }
+    if plan.protection:
+        settings |= protected_settings(plan.protection)
     return "".join(f"{name}={value}\n" for name, value in settings.items())

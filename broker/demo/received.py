@@ -5,6 +5,8 @@ from pathlib import Path
 
 from broker.app import Parts
 from broker.demo.partners import TOPIC_FEEDS, WebhookDesk, partner_topic
+from broker.pipeline.open_release import read_verified
+from broker.wire.codec import name_of
 from broker.wire.tail import read_to_end
 
 #: Feed, where it was found, and the bytes.
@@ -21,6 +23,7 @@ async def everything_received(
             async for record in read_to_end(connection, [place]):
                 headers = b"".join(content for _, content in record.headers)
                 yield feed, place, (record.key or b"") + (record.value or b"") + headers
+                yield feed, f"{place}, opened", _opened(parts, feed, record.value or b"")
     for feed in TOPIC_FEEDS:
         async for record in read_to_end(connection, [partner_topic(feed)]):
             yield feed, partner_topic(feed), (record.key or b"") + (record.value or b"")
@@ -29,6 +32,14 @@ async def everything_received(
             yield feed, "webhook", body
     for found in _files(folder):
         yield found
+
+
+def _opened(parts: Parts, feed: str, value: bytes) -> bytes:
+    """Return what the feed's own keys make of a release; nothing of what is none."""
+    if parts.protection is None or name_of(value) != "release":
+        return b""
+    view = read_verified(value, parts.protection.opener(feed))
+    return view.model_dump_json().encode()
 
 
 def _files(folder: Path) -> list[Found]:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from broker.app import Parts, make_connectors, make_parts
+from broker.app import Parts, init_keys, make_accept, make_deliver, make_parts, make_router
 from broker.audit.balance import Balance, balance, read_disclosed, read_published
 from broker.audit.log import AuditLog, read_audit
 from broker.cluster.local import LocalKafka
 from broker.demo.leaks import LeakSearch, Search
 from broker.demo.memory import memory_mb
-from broker.demo.partners import WebhookDesk, overlay, partner_topics
+from broker.demo.partners import TOPIC_FEEDS, WebhookDesk, overlay, partner_topics
 from broker.demo.progress import Progress
 from broker.demo.received import everything_received
 from broker.pipeline.accept import Accept
@@ -97,13 +97,20 @@ async def show(
     desk = WebhookDesk()
     await desk.start()
     try:
-        parts = make_parts(settings, overlay(desk, folder, kafka.bootstrap_servers))
+        reached = overlay(desk, folder, kafka.bootstrap_servers)
+        init_keys(settings, entrusted=sorted(set(reached) - set(TOPIC_FEEDS)))
+        parts = make_parts(settings, reached)
         created = await parts.apply_topics()
         await apply_topics(parts.connection("partners"), partner_topics())
         progress.say(f"{len(created)} topics · bundle {parts.bundle.digest.hex()[:12]}")
         start = past_start(datetime.now(UTC), _DAYS)
         scenario = Scenario(
-            seed=seed, alerts=alerts, community=parts.bundle.community, start=start, days=_DAYS
+            seed=seed,
+            alerts=alerts,
+            community=parts.bundle.community,
+            start=start,
+            days=_DAYS,
+            seal=parts.protection.seal if parts.protection else None,
         )
         steps = await _run(parts, list(scenario), progress)
         return await _judge(kafka, parts, steps, desk, folder, began, progress)
@@ -112,11 +119,7 @@ async def show(
 
 
 async def _run(parts: Parts, steps: list[Step], progress: Progress) -> list[Step]:
-    accept = Accept(parts.connection("accept"), parts.topics, parts.community.publishers())
-    router = Router(parts.connection("route"), parts.topics, parts.decider.plan)
-    deliver = Deliver(
-        parts.connection("deliver"), parts.topics, parts.decider, make_connectors(parts)
-    )
+    accept, router, deliver = make_accept(parts), make_router(parts), make_deliver(parts)
     running = [asyncio.create_task(role.run()) for role in (accept, router, deliver)]
     progress.watch(len(steps), accept, router, deliver)
     try:

@@ -1,5 +1,6 @@
 """What all models share: frozen, strict about names, silent about values."""
 
+import base64
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -20,9 +21,20 @@ class Model(BaseModel):
 def _in_utc_milliseconds(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time needs its zone")
-    moment = moment.astimezone(UTC)
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:  # in year 1 or 9999, and beyond it in UTC
+        raise ValueError("a time beyond the calendar") from None
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
+
+def _is_base64(text: str) -> str:
+    base64.b64decode(text, validate=True)  # raises ValueError
+    return text
+
+
+#: Bytes as base64, canonical alphabet.
+Base64 = Annotated[str, AfterValidator(_is_base64)]
 
 #: A moment in UTC, to the millisecond (what Avro's timestamp-millis carries).
 Moment = Annotated[datetime, AfterValidator(_in_utc_milliseconds)]

@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from pydantic import Field
+
 from broker.model.alert import Compartments
 from broker.model.base import Model, Moment
 from broker.model.label import Label
@@ -65,6 +67,11 @@ class ReleaseView(Model):
     acknowledge_within_seconds: int | None = None
     label: Label | None = None
     compartments: Compartments = Compartments()
+    sealed: bool = Field(False, description="The content is there and was not opened.")
+    record: str | None = Field(
+        None,
+        description="The framed release, base64: what `lali verify` and a client's key work on.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

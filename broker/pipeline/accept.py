@@ -6,9 +6,8 @@ header decides anything. Whatever fails, the original is kept untouched and neig
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from uuid import UUID
+from typing import NamedTuple
 
 import structlog
 
@@ -17,8 +16,12 @@ from broker.errors import Rejected
 from broker.model.alert import Alert
 from broker.model.codes import MessageType
 from broker.model.reason import Reason
-from broker.pipeline.accepted import intake_header
+from broker.pipeline.accepted import intake_header, statement_header
 from broker.pipeline.restarts import Restarts
+from broker.pipeline.retention import retained_until
+from broker.pipeline.set_aside import SetAside
+from broker.pipeline.unseal import Unsealed, Unsealer
+from broker.protect.vault import Row
 from broker.wire import codec
 from broker.wire.alert_codec import decode_alert
 from broker.wire.connection import Connection
@@ -36,19 +39,40 @@ _SCHEMA_HEADERS = frozenset({"__value_schema_id", "value.schema.id", "schema.id"
 _ALERTS_AT_ONCE = 500
 
 
-def accept(record: ConsumerRecord, originator: str, now: int) -> Alert:
+class Checked(NamedTuple):
+    """A published alert that may go on.
+
+    Attributes:
+        alert: Readable; of an end-to-end sealed one, without content.
+        value: What route gets.
+        unsealed: What protection found; None where it is off.
+    """
+
+    alert: Alert
+    value: bytes
+    unsealed: Unsealed | None
+
+    def __repr__(self) -> str:
+        return "Checked()"
+
+
+def accept(
+    record: ConsumerRecord, originator: str, now: int, unsealer: Unsealer | None = None
+) -> Checked:
     """Return the alert in a record of *originator*'s intake topic.
 
     Args:
         record: What was published.
         originator: The unit that the topic belongs to.
         now: Epoch milliseconds.
+        unsealer: Verifies and opens; None where protection is off.
 
     Raises:
         Rejected: With the first reason why it is not accepted.
     """
     _check_headers(record)
-    alert = decode_alert(record.value)
+    unsealed = unsealer.open(record.value, originator) if unsealer else None
+    alert = decode_alert(unsealed.plain if unsealed else record.value)
     if record.key != str(alert.label.alert_id).encode():
         raise Rejected(Reason.KEY_DIFFERS)
     if alert.label.originator != originator:
@@ -59,7 +83,7 @@ def accept(record: ConsumerRecord, originator: str, now: int) -> Alert:
     cancels = alert.label.message_type is MessageType.CANCEL
     if not cancels and alert.label.expires_at.timestamp() * 1000 <= now:
         raise Rejected(Reason.EXPIRED_ON_ARRIVAL, "label.expires_at")
-    return alert
+    return Checked(alert, unsealed.forwarded if unsealed else record.value, unsealed)
 
 
 class Accept:
@@ -75,15 +99,18 @@ class Accept:
         topics: Topics,
         originators: Sequence[str],
         clock: Callable[[], int] = epoch_ms,
+        unsealer: Unsealer | None = None,
     ) -> None:
         self._connection = connection
         self._topics = topics
         self._originators: Mapping[str, str] = {topics.intake(unit): unit for unit in originators}
         self._clock = clock
+        self._unsealer = unsealer
+        self._keys: list[Row] = []
         numbers = range(topics.partitions)
         self._alerts = [Fanout(Target(topics.alerts, n)) for n in numbers]
-        self._quarantines = [Fanout(Target(topics.quarantine, n)) for n in numbers]
-        self._audit = Fanout(Target(topics.audit, 0))
+        register = unsealer.register if unsealer else None
+        self._set_aside = SetAside(topics, self._originators, register)
         self._stopping = asyncio.Event()
         self.counts = {"accepted": 0, "quarantined": 0}
 
@@ -119,18 +146,20 @@ class Accept:
         fetched = await consumer.getmany(timeout_ms=100, max_records=_ALERTS_AT_ONCE)
         if not fetched:
             return
-        outbox = Outbox(producer)
+        outbox = Outbox(producer.create_batch)
         for records in fetched.values():
             for record in records:
                 self._take(record, outbox)
                 await asyncio.sleep(0)  # heartbeats share this loop
+        self._keep_keys()
         # In order, batch after batch: route takes an offset below one it has seen for a repeat.
         await send_in_order(producer, outbox)
         await consumer.commit({tp: records[-1].offset + 1 for tp, records in fetched.items()})
 
     def _take(self, record: ConsumerRecord, outbox: Outbox) -> None:
         try:
-            alert = accept(record, self._originators[record.topic], self._clock())
+            originator, now = self._originators[record.topic], self._clock()
+            checked = accept(record, originator, now, self._unsealer)
         except Rejected as rejected:
             self._quarantine(record, outbox, rejected)
         except Exception as fault:  # noqa: BLE001 - one bad input must not hold up the others
@@ -138,53 +167,32 @@ class Accept:
             self._quarantine(record, outbox, Rejected(Reason.UNEXPECTED))
         else:
             self.counts["accepted"] += 1
-            key = str(alert.label.alert_id).encode()
-            fanout = self._alerts[partition_of(key, self._topics.partitions)]
-            header = intake_header(record.partition, record.offset)
-            outbox.add(fanout, key, record.value, [header])
+            self._forward(record, outbox, checked)
+
+    def _forward(self, record: ConsumerRecord, outbox: Outbox, checked: Checked) -> None:
+        key = str(checked.alert.label.alert_id).encode()
+        headers = [intake_header(record.partition, record.offset)]
+        unsealed = checked.unsealed
+        if unsealed is not None:
+            statement = unsealed.statement
+            headers.append(statement_header(statement.digest, statement.distribution_commitment))
+            if unsealed.alert_key is not None:
+                label, distribution = checked.alert.label, checked.alert.distribution
+                until = retained_until(label, distribution, self._clock())
+                row = Row(statement.digest, unsealed.alert_id, unsealed.alert_key, until)
+                self._keys.append(row)
+        fanout = self._alerts[partition_of(key, self._topics.partitions)]
+        outbox.add(fanout, key, checked.value, headers)
+
+    def _keep_keys(self) -> None:
+        """Put the keys into the vault before anything that they open is written."""
+        if self._unsealer is not None and self._keys:
+            self._unsealer.vault.keep(self._keys)
+        self._keys = []
 
     def _quarantine(self, record: ConsumerRecord, outbox: Outbox, rejected: Rejected) -> None:
         self.counts["quarantined"] += 1
-        log.warning("alert.quarantined", reason=rejected.reason.value, path=rejected.path)
-        alert_id = _alert_id_of(record.key)
-        at = self._clock()
-        kept = {
-            "reason": rejected.reason.value,
-            "path": rejected.path,
-            "stage": "ACCEPT",
-            "at": at,
-            "topic": record.topic,
-            "partition": record.partition,
-            "offset": record.offset,
-            "alert_id": alert_id,
-            "originator": self._originators[record.topic],
-            "key": record.key,
-            "value": record.value,
-        }
-        entry = self._entry(record, rejected, alert_id, at)
-        key = str(UUID(bytes=alert_id)).encode() if alert_id else None
-        fanout = self._quarantines[record.partition % self._topics.partitions]
-        outbox.add(fanout, key, codec.encode("quarantine", kept))
-        outbox.add(self._audit, key, codec.encode("audit-entry", entry))
-
-    def _entry(
-        self, record: ConsumerRecord, rejected: Rejected, alert_id: bytes | None, at: int
-    ) -> codec.Record:
-        identity = f"QUARANTINED\n{record.topic}\n{record.partition}\n{record.offset}"
-        return {
-            "entry_id": hashlib.sha256(identity.encode()).digest()[:16],
-            "kind": "QUARANTINED",
-            "stage": "ACCEPT",
-            "at": at,
-            "alert_id": alert_id,
-            "source_topic": record.topic,
-            "source_partition": record.partition,
-            "source_offset": record.offset,
-            "recalled": [],
-            "originator": self._originators[record.topic],
-            "reason": rejected.reason.value,
-            "path": rejected.path,
-        }
+        self._set_aside.write(record, outbox, rejected, self._clock())
 
 
 def _check_headers(record: ConsumerRecord) -> None:
@@ -198,11 +206,3 @@ def _as_header(schema_id: bytes) -> tuple[bytes, ...]:
     # As text, as four bytes, and as the whole frame: the forms that clients write.
     number = int.from_bytes(schema_id, "big")
     return (str(number).encode(), schema_id, b"\x00" + schema_id)
-
-
-def _alert_id_of(key: bytes | None) -> bytes | None:
-    """Return the alert id in a record's key where it has one; a key may be anything."""
-    try:
-        return UUID((key or b"").decode("ascii")).bytes
-    except (ValueError, UnicodeDecodeError):
-        return None

@@ -14,6 +14,10 @@ from broker.wire.consumer import ConsumerRecord
 
 #: Header that accept writes: partition and offset in the originator's intake topic.
 INTAKE_HEADER = "lali-intake"
+#: Header that accept writes of a signed alert: digest of the statement that it verified, and
+#: the commitment to the distribution within.
+STATEMENT_HEADER = "lali-statement"
+_DIGEST_BYTES = 32
 
 
 class Accepted(NamedTuple):
@@ -24,11 +28,13 @@ class Accepted(NamedTuple):
         key: Its record key.
         alert_id: 16 bytes.
         revision: Counts from 1.
-        digest: SHA-256 of the framed alert.
+        digest: SHA-256 of the originator's statement, the same however it is sealed; of the
+            framed alert where protection is off.
         expires_at: Epoch milliseconds.
         start: Where the label's attributes start in `value`.
         partition: Where it was published: partition of the originator's intake.
         offset: And offset there.
+        distribution_commitment: Of a sealed alert: what its releases carry of the distribution.
     """
 
     value: bytes
@@ -40,11 +46,26 @@ class Accepted(NamedTuple):
     start: int
     partition: int
     offset: int
+    distribution_commitment: bytes | None = None
 
 
 def intake_header(partition: int, offset: int) -> tuple[str, bytes]:
     """Return the header that says where an alert was published."""
     return INTAKE_HEADER, f"{partition}:{offset}".encode()
+
+
+def statement_header(digest: bytes, distribution_commitment: bytes) -> tuple[str, bytes]:
+    """Return the header by which accept says what it verified."""
+    return STATEMENT_HEADER, digest + distribution_commitment
+
+
+def statement_digest(record: ConsumerRecord) -> bytes | None:
+    """Return the digest of the statement that accept verified, or None."""
+    try:
+        statement = _statement(dict(record.headers))
+    except ValueError:
+        return None
+    return statement[:_DIGEST_BYTES] if statement else None
 
 
 def read_accepted(record: ConsumerRecord) -> Accepted:
@@ -56,18 +77,37 @@ def read_accepted(record: ConsumerRecord) -> Accepted:
     try:
         value = record.value
         alert_id, revision, expires_at, start = read_head(value)
-        partition, offset = _position(record)
-    except (IndexError, TypeError, ValueError):
+        headers = dict(record.headers)
+        partition, offset = _position(headers)
+        statement = _statement(headers)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         raise Rejected(Reason.NOT_ACCEPTED) from None
-    digest = hashlib.sha256(value).digest()
+    digest = statement[:_DIGEST_BYTES] if statement else hashlib.sha256(value).digest()
+    commitment = statement[_DIGEST_BYTES:] if statement else None
     return Accepted(
-        value, record.key, alert_id, revision, digest, expires_at, start, partition, offset
+        value,
+        record.key,
+        alert_id,
+        revision,
+        digest,
+        expires_at,
+        start,
+        partition,
+        offset,
+        commitment,
     )
 
 
-def _position(record: ConsumerRecord) -> tuple[int, int]:
-    for name, position in record.headers:
-        if name == INTAKE_HEADER:
-            partition, _, offset = position.partition(b":")
-            return int(partition), int(offset)
-    raise ValueError(INTAKE_HEADER)
+def _statement(headers: dict[str, bytes | None]) -> bytes | None:
+    if STATEMENT_HEADER not in headers:
+        return None
+    statement = headers[STATEMENT_HEADER]
+    # Kafka lets a header have no value; half a statement would be no digest of anything.
+    if statement is None or len(statement) != 2 * _DIGEST_BYTES:
+        raise ValueError(STATEMENT_HEADER)
+    return bytes(statement)
+
+
+def _position(headers: dict[str, bytes]) -> tuple[int, int]:
+    partition, _, offset = headers[INTAKE_HEADER].partition(b":")
+    return int(partition), int(offset)

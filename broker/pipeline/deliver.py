@@ -11,6 +11,7 @@ from broker.connector import Connector
 from broker.pipeline.breaker import DEFAULT_PATIENCE, Patience
 from broker.pipeline.feed_delivery import Desk, FeedDelivery, FeedStatus
 from broker.pipeline.holdings import Holdings
+from broker.pipeline.open_release import ReleaseOpener
 from broker.policy.decide import Decider
 from broker.wire.connection import Connection
 from broker.wire.producer import idempotent_producer, start_producer
@@ -27,6 +28,7 @@ class Deliver:
         connectors: The connector of each feed.
         clock: Epoch milliseconds.
         patience: How to wait for recipients.
+        openers: What opens the releases of each feed; None where protection is off.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Deliver:
         connectors: Mapping[str, Connector],
         clock: Callable[[], int] = epoch_ms,
         patience: Patience = DEFAULT_PATIENCE,
+        openers: Mapping[str, ReleaseOpener] | None = None,
     ) -> None:
         self._connection = connection
         self._topics = topics
@@ -44,6 +47,7 @@ class Deliver:
         self._connectors = connectors
         self._clock = clock
         self._patience = patience
+        self._openers = openers or {}
         self._status = {feed: FeedStatus() for feed in connectors}
         self._stopping = asyncio.Event()
 
@@ -93,4 +97,5 @@ class Deliver:
 
     async def _run_feed(self, desk: Desk, feed: str, connector: Connector) -> None:
         await desk.holdings.ready()
-        await FeedDelivery(desk, feed, connector, self._status[feed]).run()
+        opener = self._openers.get(feed)
+        await FeedDelivery(desk, feed, connector, self._status[feed], opener).run()

@@ -18,7 +18,8 @@ from broker.pipeline.breaker import Breaker, Patience, RefusalGauge
 from broker.pipeline.delivery_records import dead_letter, delivery_entry, unreadable_entry
 from broker.pipeline.delivery_writer import DeliveryWriter
 from broker.pipeline.holdings import Holdings, LedgerBehind
-from broker.pipeline.project import read_release
+from broker.pipeline.open_release import ReleaseOpener
+from broker.pipeline.project import opened, read_release
 from broker.pipeline.redecide import Handover, Stay, redecide
 from broker.policy.decide import Decider
 from broker.wire.connection import Connection
@@ -69,10 +70,18 @@ class Desk:
 class FeedDelivery:
     """Delivers one feed, and keeps its *status*."""
 
-    def __init__(self, desk: Desk, feed: str, connector: Connector, status: FeedStatus) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        feed: str,
+        connector: Connector,
+        status: FeedStatus,
+        opener: ReleaseOpener | None = None,
+    ) -> None:
         self._desk = desk
         self._feed = feed
         self._connector = connector
+        self._opener = opener
         self._writer = DeliveryWriter(desk.producer, desk.topics, feed, desk.holdings)
         self._breaker = Breaker(desk.patience)
         self._refusals = RefusalGauge()
@@ -145,8 +154,8 @@ class FeedDelivery:
             except RecipientRefused as refused:
                 await self._refused(release, record, refused, attempts)
                 return
-            except Rejected as unreadable:
-                await self._park(release, record, unreadable.reason, "", attempts)
+            except Rejected as rejected:
+                await self._not_opened(release, record, rejected.reason, attempts)
                 return
             except RecipientUnavailable as away:
                 await self._away(record, away.code, away.retry_after_seconds)
@@ -165,7 +174,10 @@ class FeedDelivery:
         if holding is None:
             return Stay(Reason.FORGOTTEN)  # long past its expiry and its retention
         now = self._desk.clock()
-        return redecide(release, self._feed, holding, self._desk.decider, now)
+        verdict = redecide(release, self._feed, holding, self._desk.decider, now)
+        if isinstance(verdict, Handover) and self._opener is not None:
+            return Handover(opened(verdict.release, self._opener))
+        return verdict
 
     async def _away(self, record: ConsumerRecord, code: str, asked: float | None) -> None:
         await self._writer.flush()  # the wait may be long; what is done is recorded before it
@@ -197,6 +209,15 @@ class FeedDelivery:
         entry = self._entry("NOT_DELIVERED", release, reason=reason, attempts=attempts)
         await self._settle(release, record, entry, "NOT_DELIVERED", held=self._holds(release))
         self.status.not_delivered += 1
+
+    async def _not_opened(
+        self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int
+    ) -> None:
+        """What was erased is gone; what should open and does not waits for an operator."""
+        if reason is Reason.ERASED:
+            await self._record_stay(release, record, reason, attempts)
+        else:
+            await self._park(release, record, reason, "", attempts)
 
     async def _refused(
         self, release: Release, record: ConsumerRecord, refused: RecipientRefused, attempts: int

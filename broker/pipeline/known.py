@@ -12,6 +12,7 @@ from typing import Any
 from broker.model.decision import Plan, Verdict
 from broker.model.reason import Reason
 from broker.pipeline.ledger import Holder
+from broker.pipeline.retention import retention_ms
 from broker.policy.facts import Facts
 from broker.wire import record_bytes
 from broker.wire.alert_bytes import AttributesIndex, View, read_attributes
@@ -19,12 +20,7 @@ from broker.wire.outbox import Fanout
 from broker.wire.partition import Target
 from broker.wire.plan_codec import encode_plan
 from broker.wire.release_bytes import encode_acknowledge
-from broker.wire.topics import DAY_MS, Topics
-
-_RETENTION_DAYS = {"DAYS_30": 30, "DAYS_90": 90, "YEAR_1": 365, "YEARS_5": 1826}
-
-#: An unknown class is kept as long as the shortest one.
-_SHORTEST_DAYS = 30
+from broker.wire.topics import Topics
 
 PlanOf = Callable[[View, Facts], Plan]
 
@@ -158,7 +154,6 @@ class KnownLabels:
 def _learn(value: bytes, start: int) -> Known:
     view, label_end, end = read_attributes(value, start)
     embargo = view["embargo_until"]
-    days = _RETENTION_DAYS.get(view["retention_class"], _SHORTEST_DAYS)
     return Known(
         view=view,
         originator=sys.intern(view["originator"]),
@@ -166,5 +161,5 @@ def _learn(value: bytes, start: int) -> Known:
         label_length=label_end - start,
         length=end - start,
         embargo_until=int(embargo.timestamp() * 1000) if embargo else 0,
-        retention_ms=days * DAY_MS,
+        retention_ms=retention_ms(view["retention_class"]),
     )

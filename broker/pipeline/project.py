@@ -8,10 +8,12 @@ an empty slot looks like a withheld one.
 from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind
+from broker.pipeline.open_release import ReleaseOpener
 from broker.wire import varint
 from broker.wire.alert_bytes import UUID_BYTES, Slots
 from broker.wire.codec import FRAME_BYTES, decode_trusted
-from broker.wire.release_bytes import encode_recall, encode_release, narrow_release
+from broker.wire.release_bytes import encode_recall, encode_release, narrow_release, plain_closing
+from broker.wire.sealing import ReleaseParts
 
 
 class Projector:
@@ -19,9 +21,18 @@ class Projector:
 
     Attributes:
         present: Mask of the compartments that hold content.
+        slots_end: Where signature and seal begin.
     """
 
-    __slots__ = ("_label_end", "_released_at", "_revision", "_slots", "_value", "present")
+    __slots__ = (
+        "_label_end",
+        "_released_at",
+        "_revision",
+        "_slots",
+        "_value",
+        "present",
+        "slots_end",
+    )
 
     def __init__(
         self, value: bytes, revision: int, label_end: int, slots_start: int, released_at: bytes
@@ -32,11 +43,25 @@ class Projector:
         self._released_at = released_at
         self._slots = Slots(value, slots_start)
         self.present = self._slots.present
+        self.slots_end = self._slots.end
 
-    def project(self, mask: int, acknowledge: bytes) -> Release:
-        """Return what a recipient that may see *mask* receives."""
+    def project(self, mask: int, acknowledge: bytes, closing: bytes | None = None) -> Release:
+        """Return what a recipient that may see *mask* receives.
+
+        Args:
+            mask: The compartments.
+            acknowledge: Their obligation, encoded.
+            closing: What follows the slots, as `broker.pipeline.seal_release` gives it; by
+                default the alert's own signature, and no seal.
+        """
         value = encode_release(
-            self._value, self._label_end, self._slots, mask, acknowledge, self._released_at
+            self._value,
+            self._label_end,
+            self._slots,
+            mask,
+            acknowledge,
+            self._released_at,
+            plain_closing(self._value, self.slots_end) if closing is None else closing,
         )
         identity = self._value[FRAME_BYTES : FRAME_BYTES + UUID_BYTES]
         return Release(ReleaseKind.RELEASE, identity, self._revision, mask & self.present, value)
@@ -73,6 +98,21 @@ def narrow(release: Release, mask: int) -> Release:
         return release
     value = narrow_release(release.value, mask)
     return Release(release.kind, release.identity, release.revision, release.profile & mask, value)
+
+
+def opened(release: Release, opener: ReleaseOpener) -> Release:
+    """Return *release* in plain form where its feed is entrusted to the hub, else as it is.
+
+    Raises:
+        Rejected: It should open, and does not.
+    """
+    if release.kind is not ReleaseKind.RELEASE:
+        return release
+    parts = ReleaseParts(release.value)
+    if not opener.may_open(parts):
+        return release
+    value = opener.open(parts)
+    return Release(release.kind, release.identity, release.revision, release.profile, value)
 
 
 def encode_moment(epoch_ms: int) -> bytes:

@@ -137,4 +137,8 @@ def _dated(label: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
         originated_at = _MOMENT.validate_python(dated["originated_at"])
     except ValidationError:
         raise Rejected(Reason.FIELD_INVALID, "label.originated_at") from None
-    return {"expires_at": originated_at + LIFETIME, **dated, "originated_at": originated_at}
+    try:
+        expires_at = originated_at + LIFETIME
+    except OverflowError:  # beyond the calendar
+        raise Rejected(Reason.FIELD_INVALID, "label.originated_at") from None
+    return {"expires_at": expires_at, **dated, "originated_at": originated_at}

@@ -5,19 +5,37 @@ alert's offset: releases, recalls, ledger entry, plan, audit entry, or the quara
 that stands in place of them.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.pipeline.accepted import Accepted, read_accepted
 from broker.pipeline.known import Decided, Known, KnownLabels, PlanOf
 from broker.pipeline.ledger import Held, Holder, Ledger
 from broker.pipeline.project import Projector, recall
+from broker.pipeline.releases import Releases, releases_of
+from broker.pipeline.retention import retain_until
 from broker.pipeline.route_records import RouteRecords
+from broker.pipeline.seal_release import ReleaseSealer
 from broker.policy.facts import Facts
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.outbox import Outbox
-from broker.wire.topics import DAY_MS, Topics
+from broker.wire.topics import Topics
 
-_RETAINED_AT_LEAST_MS = DAY_MS
+
+class _Decided(NamedTuple):
+    """An alert that was decided, and how its releases are written; none of a cancel."""
+
+    alert: Accepted
+    known: Known
+    decided: Decided
+    projector: Projector
+    releases: Releases | None
+
+    @property
+    def cancels(self) -> bool:
+        return self.known.message_type == "CANCEL"
 
 
 class PartitionRouter:
@@ -28,17 +46,26 @@ class PartitionRouter:
         counts: How many were decided, duplicates, refused; for status and logs.
     """
 
-    def __init__(self, topics: Topics, partition: int, plan_of: PlanOf) -> None:
+    def __init__(
+        self,
+        topics: Topics,
+        partition: int,
+        plan_of: PlanOf,
+        sealer: ReleaseSealer | None = None,
+    ) -> None:
         self.ledger = Ledger()
         self.counts = {"decided": 0, "duplicate": 0, "refused": 0}
         self._known = KnownLabels(plan_of, topics, partition)
         self._records = RouteRecords(topics, partition)
+        self._sealer = sealer
         self._plans_written: set[bytes] = set()
         self._plans_staged: set[bytes] = set()
 
-    def begin(self, now: int) -> None:
-        """Start a transaction at *now*, epoch milliseconds."""
+    def begin(self, now: int, records: Sequence[ConsumerRecord] = ()) -> None:
+        """Start a transaction of *records* at *now*, epoch milliseconds."""
         self._records.begin(now)
+        if self._sealer is not None:
+            self._sealer.expect(records)
 
     def commit(self) -> None:
         """Take what was staged as written."""
@@ -96,11 +123,16 @@ class PartitionRouter:
         if decided.failed:
             self._quarantine(outbox, alert, known.originator, Reason.POLICY_ERROR)
             return
+        try:
+            routed = self._prepared(alert, known, decided)
+        except Rejected as rejected:
+            self._quarantine(outbox, alert, known.originator, rejected.reason)
+            return
         self._write_plan(outbox, decided)
-        if held is None and known.message_type != "CANCEL":
-            self._write_first(outbox, alert, known, decided)
+        if held is None and not routed.cancels:
+            self._write_first(outbox, routed)
         else:
-            self._write_later(outbox, alert, known, decided, held)
+            self._write_later(outbox, routed, held)
         self.ledger.stage_mark((known.originator, alert.partition), alert.offset)
         self.counts["decided"] += 1
 
@@ -110,45 +142,52 @@ class PartitionRouter:
             self._records.plan(outbox, decided)
             self._plans_staged.add(digest)
 
-    def _write_first(self, outbox: Outbox, alert: Accepted, known: Known, decided: Decided) -> None:
+    def _prepared(self, alert: Accepted, known: Known, decided: Decided) -> _Decided:
+        label_end = alert.start + known.label_length
+        slots_start = alert.start + known.length
+        projector = Projector(alert.value, alert.revision, label_end, slots_start, self._records.at)
+        releases = None
+        if decided.audiences and known.message_type != "CANCEL":
+            fanout = self._known.fanout
+            releases = releases_of(alert, known, projector, self._sealer, fanout)
+        return _Decided(alert, known, decided, projector, releases)
+
+    def _write_first(self, outbox: Outbox, routed: _Decided) -> None:
         """Write a first revision: nobody holds anything, so most bytes are known before."""
-        projector = self._projector(alert, known)
-        for audience in decided.audiences:
-            release = projector.project(audience.mask, audience.acknowledge)
-            outbox.add(audience.fanout, alert.key, release.value)
+        alert, known, decided, projector, releases = routed
+        if releases is not None:
+            for audience in decided.audiences:
+                releases.write(outbox, projector, audience)
         present = projector.present
         tail, holders = self._known.ledger_tail(known, decided, present, alert.revision)
-        self._stage(outbox, alert, known, present, tail, holders, cancelled=False)
+        self._stage(outbox, routed, tail, holders)
         self._records.first_decided(outbox, alert, known, decided, present)
 
-    def _write_later(
-        self, outbox: Outbox, alert: Accepted, known: Known, decided: Decided, held: Held | None
-    ) -> None:
+    def _write_later(self, outbox: Outbox, routed: _Decided, held: Held | None) -> None:
         """Write an update or a cancel: decided anew, and recalled from who may no longer."""
-        cancelled = known.message_type == "CANCEL"
+        alert, known, decided, projector, _ = routed
         if self.ledger.is_staged(alert.alert_id):
             outbox.seal()  # the revision before is in the same transaction, and comes first
-        projector = self._projector(alert, known)
         holders = {h.feed: h for h in held.holders} if held else {}
-        released = {} if cancelled else self._release(outbox, alert, projector, decided)
+        released = self._release(outbox, routed)
         recalled = [h for h in holders.values() if not h.recalled and h.feed not in released]
         holders |= released | self._recall(outbox, alert, recalled)
         kept = self.ledger.share(tuple(sorted(holders.values())))
-        tail = self._records.later_tail(known, decided, kept, cancelled=cancelled)
-        present = projector.present
-        self._stage(outbox, alert, known, present, tail, kept, cancelled=cancelled)
+        tail = self._records.later_tail(known, decided, kept, cancelled=routed.cancels)
+        self._stage(outbox, routed, tail, kept)
         feeds = sorted(holder.feed for holder in recalled)
-        self._records.later_decided(outbox, alert, known, decided, feeds, present)
+        self._records.later_decided(outbox, alert, known, decided, feeds, projector.present)
 
-    def _release(
-        self, outbox: Outbox, alert: Accepted, projector: Projector, decided: Decided
-    ) -> dict[str, Holder]:
-        released = {}
-        for audience in decided.audiences:
-            release = projector.project(audience.mask, audience.acknowledge)
-            outbox.add(audience.fanout, alert.key, release.value)
+    def _release(self, outbox: Outbox, routed: _Decided) -> dict[str, Holder]:
+        released: dict[str, Holder] = {}
+        if routed.releases is None:
+            return released
+        for audience in routed.decided.audiences:
+            release = routed.releases.write(outbox, routed.projector, audience)
             for feed in audience.feeds:
-                released[feed] = Holder(feed, alert.revision, release.profile, recalled=False)
+                released[feed] = Holder(
+                    feed, routed.alert.revision, release.profile, recalled=False
+                )
         return released
 
     def _recall(self, outbox: Outbox, alert: Accepted, holders: list[Holder]) -> dict[str, Holder]:
@@ -160,29 +199,15 @@ class PartitionRouter:
             for holder in holders
         }
 
-    def _projector(self, alert: Accepted, known: Known) -> Projector:
-        label_end = alert.start + known.label_length
-        slots_start = alert.start + known.length
-        return Projector(alert.value, alert.revision, label_end, slots_start, self._records.at)
-
     def _stage(
-        self,
-        outbox: Outbox,
-        alert: Accepted,
-        known: Known,
-        present: int,
-        tail: bytes,
-        holders: tuple[Holder, ...],
-        *,
-        cancelled: bool,
+        self, outbox: Outbox, routed: _Decided, tail: bytes, holders: tuple[Holder, ...]
     ) -> None:
         """Write the ledger entry, and stage the same for this router's own memory."""
-        now = self._records.now
-        retain_until = max(alert.expires_at, now + known.retention_ms) + _RETAINED_AT_LEAST_MS
-        self._records.ledger_entry(outbox, alert, known, retain_until, present, tail)
-        held = Held(
-            alert.revision, alert.digest, known.originator, cancelled, retain_until, holders
-        )
+        alert, known = routed.alert, routed.known
+        until = retain_until(alert.expires_at, known.retention_ms, self._records.now)
+        present = routed.projector.present
+        self._records.ledger_entry(outbox, alert, known, until, present, tail)
+        held = Held(alert.revision, alert.digest, known.originator, routed.cancels, until, holders)
         self.ledger.stage(alert.alert_id, held)
 
     def _is_repeat(self, alert: Accepted, originator: str, held: Held) -> bool:

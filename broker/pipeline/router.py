@@ -16,6 +16,7 @@ from broker.model.reason import Reason
 from broker.pipeline.known import PlanOf
 from broker.pipeline.restarts import Restarts
 from broker.pipeline.route import PartitionRouter
+from broker.pipeline.seal_release import ReleaseSealer
 from broker.wire.admin import committed_offsets
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, ConsumerRecord, Gate, group_consumer
@@ -55,11 +56,13 @@ class Router:
         topics: Topics,
         plan_of: PlanOf,
         clock: Callable[[], int] = epoch_ms,
+        new_sealer: Callable[[], ReleaseSealer] | None = None,
     ) -> None:
         self._connection = connection
         self._topics = topics
         self._plan_of = plan_of
         self._clock = clock
+        self._new_sealer = new_sealer
         self._lanes: dict[Target, _Lane] = {}
         self._stopping = asyncio.Event()
         self.routed = 0
@@ -110,7 +113,8 @@ class Router:
                 self._connection, self._topics.route_transaction(number)
             )
             await producer.start()
-            router = PartitionRouter(self._topics, number, self._plan_of)
+            sealer = self._new_sealer() if self._new_sealer else None
+            router = PartitionRouter(self._topics, number, self._plan_of, sealer)
             self._lanes[partition] = _Lane(producer, router)
             ledger = [self._topics.ledger]
             async for record in read_to_end(self._connection, ledger, partition=number):
@@ -200,7 +204,7 @@ class Router:
         take: "_Take",
     ) -> int:
         router, outbox = lane.router, lane.producer.outbox()
-        router.begin(self._clock())
+        router.begin(self._clock(), records)
         try:
             taken = _take_until_full(records, outbox, take)
             router.close_books(outbox)

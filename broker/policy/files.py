@@ -1,10 +1,10 @@
 """Read the files of a bundle; what cannot be read is told in one line that names the file."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from broker.errors import BundleInvalid
+from broker.toml_tables import TomlInvalid, read_tables
 
 
 def read_bytes(file: Path) -> bytes:
@@ -40,6 +40,6 @@ def tables_in(file: Path, text: str) -> dict[str, Any]:
         BundleInvalid: It is no TOML.
     """
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return read_tables(text)
+    except TomlInvalid as error:
         raise BundleInvalid([f"{file.name}: {error}"]) from None

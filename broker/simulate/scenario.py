@@ -1,6 +1,6 @@
 """A scenario: days of alerts, revisions, repetitions and poison, as steps in order of time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,10 +11,10 @@ from broker.model.reason import Reason
 from broker.simulate.cast import Cast, Community
 from broker.simulate.chance import chance, rota
 from broker.simulate.lives import LIVES, Beat, Expectation, live
-from broker.simulate.poison import POISONS, key_of
+from broker.simulate.poison import POISONS, SEALED_POISONS, Seal, key_of, unsealed
 from broker.simulate.sketch import Story
 from broker.simulate.stories import STORIES, WITH_VICTIMS
-from broker.simulate.telling import Case, Telling, tell, to_bytes
+from broker.simulate.telling import Case, Telling, secret_of, tell, to_bytes
 
 #: One poisoned input for so many alerts, and at least one of each kind in a long scenario.
 _ALERTS_PER_POISON = 8
@@ -23,6 +23,9 @@ _LONG = 40
 _SPECIALS = {"": 18, "exercise": 2, "test": 1, "embargoed": 1, "expired": 1}
 _FOLLOW_UP_DAYS = 5
 _AFTERWARDS = timedelta(days=60)
+
+#: Signs and seals the plain form of an alert for its originator, by 32 secret bytes.
+SealWith = Callable[[Alert, bytes, bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Scenario:
         start: When it begins. For expectations to hold, the scenario must lie in the past of
             whoever accepts it, and by less than eighty days: see `past_start`.
         days: How many days first revisions are spread over; later ones may follow after.
+        seal: Signs and seals each alert for its originator, given the alert, its plain form
+            and 32 secret bytes; by default nothing is sealed.
 
     Example:
         for step in Scenario(seed=7, alerts=40, community=bundle.community, start=monday):
@@ -68,13 +73,22 @@ class Scenario:
     """
 
     def __init__(
-        self, *, seed: int, alerts: int, community: Community, start: datetime, days: int = 3
+        self,
+        *,
+        seed: int,
+        alerts: int,
+        community: Community,
+        start: datetime,
+        days: int = 3,
+        seal: SealWith | None = None,
     ) -> None:
         self._seed = seed
         self._alerts = alerts
         self._cast = Cast.of(community)
         self._start = start
         self._days = days
+        self._seal = seal
+        self._poisons = POISONS | (SEALED_POISONS if seal else {})
 
     def __iter__(self) -> Iterator[Step]:
         """Yield the steps in order of time; each is made when it is asked for."""
@@ -97,8 +111,9 @@ class Scenario:
     def _poison(self) -> Iterator["_Planned"]:
         random = chance(self._seed, "poison")
         count = self._alerts // _ALERTS_PER_POISON
-        count = max(count, len(POISONS)) if self._alerts >= _LONG else count
-        for number, name in enumerate(rota(random, dict.fromkeys(POISONS, 1), count)):
+        poisons = self._poisons
+        count = max(count, len(poisons)) if self._alerts >= _LONG else count
+        for number, name in enumerate(rota(random, dict.fromkeys(poisons, 1), count)):
             story = WITH_VICTIMS[number % len(WITH_VICTIMS)]
             case = self._case(f"{self._seed}/poison/{number}", story)
             yield case.first_at, (-1, number), partial(self._poisoned, case, name)
@@ -118,7 +133,7 @@ class Scenario:
 
     def _step(self, case: Case, beat: Beat) -> Step:
         alert = tell(case, beat.telling, self._cast)
-        value = to_bytes(case, beat.telling, alert)
+        value = self._sealing(case, beat.telling)(alert, to_bytes(case, beat.telling, alert))
         origin = alert.label.originator
         expected = beat.expectation, beat.reason
         return Step(beat.at, beat.kind, origin, key_of(alert), value, *expected, alert)
@@ -126,10 +141,18 @@ class Scenario:
     def _poisoned(self, case: Case, name: str) -> Step:
         telling = Telling(1, case.first_at)
         alert = tell(case, telling, self._cast)
-        spoilt = POISONS[name](alert, to_bytes(case, telling, alert))
+        seal = self._sealing(case, telling)
+        spoilt = self._poisons[name](alert, to_bytes(case, telling, alert), seal)
         origin = alert.label.originator
         expected = Expectation.QUARANTINED, spoilt.reason
         return Step(case.first_at, name, origin, spoilt.key, spoilt.value, *expected, alert)
+
+    def _sealing(self, case: Case, telling: Telling) -> Seal:
+        seal = self._seal
+        if seal is None:
+            return unsealed
+        secret = secret_of(case, telling)
+        return lambda alert, plain: seal(alert, plain, secret)
 
 
 def past_start(now: datetime, days: int) -> datetime:

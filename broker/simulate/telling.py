@@ -94,6 +94,12 @@ def to_bytes(case: Case, telling: Telling, alert: Alert) -> bytes:
     return encode_alert(alert, salts=lambda: random.randbytes(SALT_BYTES))
 
 
+def secret_of(case: Case, telling: Telling) -> bytes:
+    """Return the secret that a revision is sealed by: the same for a resend."""
+    random = chance(case.seed, "secret", telling.revision, telling.conflicting)
+    return random.randbytes(SALT_BYTES)
+
+
 def _head(case: Case, telling: Telling) -> dict[str, Any]:
     originated_at, expires_at = telling.at, case.first_at + _LIFETIME
     if case.expired_at:

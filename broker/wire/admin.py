@@ -6,11 +6,17 @@ from contextlib import asynccontextmanager
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
-from broker.errors import KafkaUnavailable
+from broker.errors import KafkaRefused, KafkaUnavailable
 from broker.wire.connection import Connection
 from broker.wire.topics import TopicSpec
+from broker.wire.welcome import unavailable
 
 
 @asynccontextmanager
@@ -18,6 +24,7 @@ async def admin(connection: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
     """Open an admin client.
 
     Raises:
+        KafkaRefused: The cluster does not let us in.
         KafkaUnavailable: No broker answers.
     """
     client = AIOKafkaAdminClient(**connection.options())
@@ -25,7 +32,7 @@ async def admin(connection: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
         await client.start()
     except KafkaError as error:
         await client.close()
-        raise KafkaUnavailable(type(error).__name__) from None
+        raise await unavailable(connection, error) from None
     try:
         yield client
     finally:
@@ -77,6 +84,8 @@ async def _create(client: AIOKafkaAdminClient, specs: list[TopicSpec], replicati
     response = await client.create_topics(topics, timeout_ms=30_000)
     for name, code, *_ in response.topic_errors:
         error = for_code(code)
+        if error is TopicAuthorizationFailedError:
+            raise KafkaRefused(f"NOT_AUTHORISED: no right to create {name}")
         if code and error is not TopicAlreadyExistsError:
             raise KafkaUnavailable(f"{name}: {error.__name__}")
 

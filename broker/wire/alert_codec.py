@@ -5,6 +5,7 @@ A slot holds ``salt(32) | framed compartment`` and the commitment
 a salt that is thrown away, so that it looks like one whose content was withheld.
 """
 
+import base64
 import hashlib
 import os
 from collections.abc import Callable
@@ -69,14 +70,22 @@ def decode_alert(value: bytes | None) -> Alert:
     )
 
 
-def decode_release(value: bytes | None) -> ReleaseView:
+def decode_release(value: bytes | None, *, with_record: bool = False) -> ReleaseView:
     """Read a release: strictly, every compartment it holds, every commitment.
+
+    Of a sealed release only the label is read; its slots stay closed.
+
+    Args:
+        value: The framed release.
+        with_record: Put the record itself into the view, so that it can be verified.
 
     Raises:
         Rejected: With the first thing that is wrong.
     """
     record = codec.decode(value, "release")
-    slots = record["compartments"]
+    _refuse_shape(record)
+    sealed = any(record.get(name) is not None for name in ("feed_key", "recipient_key"))
+    slots = None if sealed else record["compartments"]
     return ReleaseView(
         kind=ReleaseKind(record["kind"]),
         alert_id=UUID(bytes=record["alert_id"]),
@@ -85,7 +94,27 @@ def decode_release(value: bytes | None) -> ReleaseView:
         acknowledge_within_seconds=record["acknowledge_within_seconds"],
         label=_label(record["label"]) if record["label"] else None,
         compartments=_compartments(slots) if slots else Compartments(),
+        sealed=sealed,
+        record=base64.b64encode(value or b"").decode() if with_record else None,
     )
+
+
+def _refuse_shape(record: dict[str, Any]) -> None:
+    """Refuse a release without label or content, and a recall with either."""
+    kind = ReleaseKind(record["kind"])
+    if kind is ReleaseKind.UNKNOWN:
+        raise Rejected(Reason.CODE_UNKNOWN, "kind")
+    for name in ("label", "compartments"):
+        if kind is ReleaseKind.RELEASE and record[name] is None:
+            raise Rejected(Reason.FIELD_MISSING, name)
+        if kind is ReleaseKind.RECALL and record[name] is not None:
+            raise Rejected(Reason.FIELD_INVALID, name)
+    if record["revision"] < 1:
+        raise Rejected(Reason.FIELD_INVALID, "revision")
+    # What is signed is the label: the fields beside it must not say something else.
+    for name in ("alert_id", "revision"):
+        if record["label"] and record["label"][name] != record[name]:
+            raise Rejected(Reason.FIELD_INVALID, name)
 
 
 def commitment(name: str, salted: bytes) -> bytes:

@@ -21,7 +21,7 @@ FRAME_BYTES = 5
 
 #: A release has a few fields of its own beside what it shows of an alert, and must be
 #: readable for the largest alert that is accepted.
-_RELEASE_ADDS_BYTES = 256
+_RELEASE_ADDS_BYTES = 1024
 _LARGER = {
     "release": replace(strict.LIMITS, max_bytes=strict.LIMITS.max_bytes + _RELEASE_ADDS_BYTES)
 }
@@ -54,7 +54,11 @@ def _limits(expected: str) -> strict.Limits:
 
 def encode(name: str, record: Record) -> bytes:
     """Return *record* framed, in the newest version of the schema *name*."""
-    entry = catalogue().latest(name)
+    return encode_version(catalogue().latest(name), record)
+
+
+def encode_version(entry: SchemaEntry, record: Record) -> bytes:
+    """Return *record* framed, in one version of its schema."""
     buffer = BytesIO()
     buffer.write(entry.frame)
     fastavro.schemaless_writer(buffer, entry.parsed, record)

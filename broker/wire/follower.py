@@ -8,6 +8,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from broker.errors import KafkaUnavailable
 from broker.wire.connection import Connection
+from broker.wire.welcome import denied, unavailable
 
 _WAIT_MS = 500
 _JOIN_ROUNDS = 300
@@ -27,6 +28,7 @@ class Follower:
     def __init__(
         self, connection: Connection, topic: str, group: str | None, *, from_start: bool
     ) -> None:
+        self._connection = connection
         self._group = group
         self._consumer = AIOKafkaConsumer(
             topic,
@@ -47,18 +49,21 @@ class Follower:
             await self._consumer.start()
         except KafkaError as error:
             await self._consumer.stop()
-            raise KafkaUnavailable(type(error).__name__) from None
+            raise await unavailable(self._connection, error) from None
 
     async def batches(self, *, to_end: bool) -> AsyncIterator[list[ConsumerRecord]]:
         """Yield records in batches, each of one partition, in its order.
 
         Args:
             to_end: Stop where the topic ended when this was called.
+
+        Raises:
+            KafkaRefused: The right to read was taken away.
+            KafkaUnavailable: The records cannot be had.
         """
         ends = await self._ends() if to_end else {}
         while not to_end or await self._before(ends):
-            fetched = await self._consumer.getmany(timeout_ms=_WAIT_MS)
-            for records in fetched.values():
+            for records in (await self._fetched()).values():
                 yield records
 
     @staticmethod
@@ -79,11 +84,19 @@ class Follower:
         except (CommitFailedError, IllegalStateError):
             return
         except KafkaError as error:
-            raise KafkaUnavailable(type(error).__name__) from None
+            raise denied(error) or KafkaUnavailable(type(error).__name__) from None
 
     async def stop(self) -> None:
         """Leave the group and disconnect."""
         await self._consumer.stop()
+
+    async def _fetched(self) -> dict[TopicPartition, list[ConsumerRecord]]:
+        try:
+            fetched: dict[TopicPartition, list[ConsumerRecord]]
+            fetched = await self._consumer.getmany(timeout_ms=_WAIT_MS)
+        except KafkaError as error:
+            raise denied(error) or KafkaUnavailable(type(error).__name__) from None
+        return fetched
 
     async def _ends(self) -> dict[TopicPartition, int]:
         for _ in range(_JOIN_ROUNDS):

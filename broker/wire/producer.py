@@ -15,6 +15,7 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     RecordTooLargeError,
 )
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from broker.errors import KafkaUnavailable
 from broker.wire.connection import Connection
@@ -31,6 +32,9 @@ TRANSACTION_TIMEOUT_MS = 15_000
 #: Sequence numbers wrap at 2^31 and aiokafka wraps them wrongly.
 RENEW_AFTER_RECORDS = 1 << 29
 
+
+#: Attribute of a record batch: its records are as they are.
+_NO_COMPRESSION = 0
 
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
 
@@ -79,7 +83,7 @@ class TransactionalProducer:
 
     def outbox(self) -> Outbox:
         """Return an empty outbox for one transaction."""
-        return Outbox(self._producer)
+        return Outbox(self._producer.create_batch, _sealed_batch)
 
     async def commit(
         self, outbox: Outbox, source: TopicPartition, next_offset: int, group: str
@@ -125,6 +129,10 @@ class TransactionalProducer:
         except (KafkaError, TimeoutError, OSError, AssertionError):
             # A producer that failed may fail to stop; the next one of its id fences it.
             return
+
+
+def _sealed_batch() -> BatchBuilder:
+    return BatchBuilder(BATCH_BYTES, _NO_COMPRESSION, is_transactional=True)
 
 
 async def send_in_order(producer: AIOKafkaProducer, outbox: Outbox) -> None:

@@ -4,19 +4,29 @@ Only `broker.pipeline.project` calls this module. A release copies the label and
 slots as they stand, so the originator's commitments and signature still hold.
 """
 
+from broker.protect.release_seal import FEED_KEY_BYTES
 from broker.wire import varint
 from broker.wire.alert_bytes import Slots, keep_slots, label_end_of
 from broker.wire.codec import FRAME_BYTES
 from broker.wire.schema import catalogue
 
 _FRAME = catalogue().latest("release").frame
+#: Since this version an alert ends in its seal: one byte where it has none.
+_SEALABLE = catalogue().latest("alert").frame
 _RELEASE = _FRAME + varint.encode(1)  # kind: enum index 1
 _RECALL = _FRAME + varint.encode(2)
 _NULL, _SOME = varint.encode(0), varint.encode(1)
+_FEED_KEY = bytes(FEED_KEY_BYTES)
 
 
 def encode_release(
-    value: bytes, label_end: int, slots: Slots, mask: int, acknowledge: bytes, released_at: bytes
+    value: bytes,
+    label_end: int,
+    slots: Slots,
+    mask: int,
+    acknowledge: bytes,
+    released_at: bytes,
+    closing: bytes,
 ) -> bytes:
     """Return the release of the framed alert *value* that shows the compartments in *mask*.
 
@@ -27,6 +37,7 @@ def encode_release(
         mask: The compartments to show; those without content make no difference.
         acknowledge: The obligation, as `encode_acknowledge` gives it.
         released_at: Epoch milliseconds as a varint: one value serves a whole batch.
+        closing: What follows the slots: signature, and keys where they are sealed.
     """
     label = value[FRAME_BYTES:label_end]
     revision_end = _after_varint(label, 16)
@@ -41,9 +52,40 @@ def encode_release(
             label,
             _SOME,
             keep_slots(value, slots, mask),
-            value[slots.end :],
+            closing,
         )
     )
+
+
+def plain_closing(value: bytes, slots_end: int) -> bytes:
+    """Return what follows the slots of a release of the unsealed alert *value*."""
+    has_seal_field = value[:FRAME_BYTES] == _SEALABLE
+    return value[slots_end : len(value) - has_seal_field] + 4 * _NULL
+
+
+def sealed_closing(signature: bytes, distribution_commitment: bytes, slot_keys: bytes) -> bytes:
+    """Return what follows the slots of a sealed release; its last bytes are each feed's own."""
+    return b"".join(
+        (signature, _SOME, distribution_commitment, _NULL, _SOME, slot_keys, _SOME, _FEED_KEY)
+    )
+
+
+def end_to_end_closing(
+    signature: bytes, distribution_commitment: bytes, wrap: tuple[str, str, bytes] | None
+) -> bytes:
+    """Return what follows the slots of a release that the hub itself cannot open.
+
+    Args:
+        signature: The originator's, encoded.
+        distribution_commitment: 32 bytes.
+        wrap: Owner, key id and wrapped alert key for the feed's unit, if there is one.
+    """
+    own = _NULL
+    if wrap is not None:
+        owner, key_id, wrapped = wrap
+        fields = (owner.encode(), key_id.encode(), wrapped)
+        own = _SOME + b"".join(varint.sized(each) for each in fields)
+    return b"".join((signature, _SOME, distribution_commitment, own, _NULL, _NULL))
 
 
 def encode_acknowledge(seconds: int | None) -> bytes:
@@ -54,7 +96,7 @@ def encode_acknowledge(seconds: int | None) -> bytes:
 def encode_recall(alert_id: bytes, revision: int, released_at: bytes) -> bytes:
     """Return a recall: no label, no content, no reason (docs/decisions/0003)."""
     head = (_RECALL, alert_id, varint.encode(revision), released_at, varint.encode(0))
-    return b"".join((*head, _NULL, _NULL, _NULL, _NULL))
+    return b"".join((*head, _NULL, _NULL, _NULL, 5 * _NULL))
 
 
 def narrow_release(value: bytes, mask: int) -> bytes:

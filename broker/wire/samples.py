@@ -46,9 +46,9 @@ def _try_sample(entry: SchemaEntry, text: str) -> None:
         _try_alert(json.loads(text))
         return
     record = _record(entry, text)
-    framed = codec.encode(entry.name, record)
+    framed = codec.encode_version(entry, record)
     strict.check(entry.schema_id, framed[codec.FRAME_BYTES :])
-    if codec.encode(entry.name, codec.decode(framed, entry.name)) != framed:
+    if codec.encode_version(entry, codec.decode(framed, entry.name)) != framed:
         raise ValueError("does not round-trip")
 
 

@@ -14,7 +14,7 @@ from broker.wire.samples import sample_faults
 from broker.wire.schema import AvroSchema, Catalogue, SchemaEntry
 
 #: What the top of an alert may hold; anything else would be owned by nothing that policy rules.
-_ALERT_FIELDS = ("label", "distribution", "compartments", "signature")
+_ALERT_FIELDS = ("label", "distribution", "compartments", "signature", "seal")
 
 
 def check_catalogue(catalogue: Catalogue) -> list[str]:

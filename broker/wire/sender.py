@@ -11,7 +11,8 @@ from aiokafka.structs import RecordMetadata
 from broker.errors import KafkaUnavailable, Rejected
 from broker.model.reason import Reason
 from broker.wire.connection import Connection
-from broker.wire.producer import idempotent_producer, start_producer
+from broker.wire.producer import idempotent_producer
+from broker.wire.welcome import denied, unavailable
 
 _TOO_LARGE = (MessageSizeTooLargeError, RecordTooLargeError)
 
@@ -28,6 +29,7 @@ class Sender:
     """An idempotent producer with ``acks=all``: a retry within it never makes a second record."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._producer = idempotent_producer(connection)
         self._patience = 2 * connection.request_timeout_ms / 1000
 
@@ -35,9 +37,14 @@ class Sender:
         """Connect.
 
         Raises:
+            KafkaRefused: The cluster does not let us in.
             KafkaUnavailable: No broker answers.
         """
-        await start_producer(self._producer)
+        try:
+            await self._producer.start()
+        except KafkaError as error:
+            await self._producer.stop()
+            raise await unavailable(self._connection, error) from None
 
     async def require(self, topic: str) -> None:
         """Make sure that *topic* exists and may be seen.
@@ -97,7 +104,7 @@ class Sender:
         except _TOO_LARGE:
             raise Rejected(Reason.OVERSIZED) from None
         except (KafkaError, TimeoutError) as error:
-            raise KafkaUnavailable(type(error).__name__) from None
+            raise denied(error) or KafkaUnavailable(type(error).__name__) from None
 
     async def stop(self) -> None:
         """Send what is waiting and disconnect."""

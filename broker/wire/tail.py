@@ -92,3 +92,20 @@ async def drain(
                 yield record
         # The position passes transaction markers, which are never handed out.
         open_ones = [each for each in open_ones if await reader.position(each) < ends[each]]
+
+
+async def ends_of(connection: Connection, prefix: str) -> dict[TopicPartition, int]:
+    """Return where each partition of the topics that begin with *prefix* ends now."""
+    async with admin(connection) as client:
+        names = [name for name in await client.list_topics() if name.startswith(prefix)]
+    partitions = await partitions_of(connection, names)
+    if not partitions:
+        return {}
+    reader = open_reader(connection)
+    await reader.start()
+    try:
+        reader.assign(partitions)
+        found: dict[TopicPartition, int] = await reader.end_offsets(partitions)
+        return found
+    finally:
+        await reader.stop()

@@ -95,6 +95,10 @@ class Topics:
         """Return the consumer group of deliver for one feed."""
         return f"{self.prefix}lali.deliver.{feed}"
 
+    def unit_group(self, unit: str, name: str) -> str:
+        """Return the consumer group that a unit calls *name*, to read its own feeds with."""
+        return f"{self.prefix}unit.{unit}.{name}"
+
     def route_transaction(self, partition: int) -> str:
         """Return the transactional id of route for one partition of `alerts`."""
         return f"{self.prefix}lali.route.{partition}"

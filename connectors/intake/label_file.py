@@ -4,13 +4,13 @@
 without people, which every row of the sheet starts from.
 """
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from broker.errors import Rejected
 from broker.model.reason import Reason
+from broker.toml_tables import MAX_CHARACTERS, TomlInvalid, read_tables
 from connectors.intake import lali_json
 
 Draft = Mapping[str, Any]
@@ -43,11 +43,11 @@ def read_label_file(path: Path) -> Draft:
 
 
 def _toml(data: bytes) -> Draft:
-    if len(data) > lali_json.MAX_BYTES:
+    if len(data) > MAX_CHARACTERS:
         raise Rejected(Reason.OVERSIZED)
     try:
-        return tomllib.loads(data.decode())
+        return read_tables(data.decode())
     except UnicodeDecodeError:
         raise Rejected(Reason.NOT_UTF8) from None
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except TomlInvalid:
         raise Rejected(Reason.FILE_UNREADABLE) from None

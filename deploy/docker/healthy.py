@@ -26,10 +26,10 @@ def groups_of(parts: Parts, role: str) -> list[str]:
             return [topics.deliver_group(feed) for feed in make_connectors(parts)]
 
 
-async def members(parts: Parts, groups: list[str]) -> dict[str, set[str]]:
+async def members(parts: Parts, role: str, groups: list[str]) -> dict[str, set[str]]:
     """Return the addresses of the members of each group."""
     found = {}
-    async with admin(parts.connection("health")) as client:
+    async with admin(parts.connection(role)) as client:
         for name in groups:
             # One at a time: aiokafka 0.14 misreads an answer that describes two groups.
             (answer,) = await client.describe_consumer_groups([name])
@@ -43,7 +43,7 @@ def main(role: str) -> int:
     parts = make_parts(load_settings())
     groups = groups_of(parts, role)
     own = {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)}
-    found = asyncio.run(members(parts, groups))
+    found = asyncio.run(members(parts, role, groups))
     missing = [group for group in groups if not own & found.get(group, set())]
     if missing:
         sys.stderr.write(f"no member of {', '.join(missing)}\n")

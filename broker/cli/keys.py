@@ -1,0 +1,203 @@
+"""`lali keys`: who has which keys; new ones, other people's, and ones that count no more."""
+
+import base64
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Column, Table
+
+from broker.app import init_keys
+from broker.cli import print_json
+from broker.cli.change import Key, noted, officer_key, open_folder, say_proposed
+from broker.errors import SettingsInvalid
+from broker.protect import register as registers
+from broker.protect.algorithms import Algorithm
+from broker.protect.ceremony import next_register, propose, revoked
+from broker.protect.change import ChangeKind
+from broker.protect.issue import issue, make_key
+from broker.protect.key_folder import KeyFolder, now
+from broker.protect.register import Holder, key_id_of
+from broker.settings import Settings, load_settings
+
+app = cyclopts.App(name="keys", help="Who has which keys; new ones, and ones that count no more.")
+
+
+@app.command
+def init(*, development: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Make every key of the community, and two officers, for development on this machine.
+
+    In production officers make their own keys and issue the others one by one: docs/security.md.
+
+    Example: `lali keys init --development`
+
+    Args:
+        development: Say that you know: whoever can read the folder is everybody at once.
+    """
+    if not development:
+        raise SettingsInvalid("only for development: say so with --development")
+    settings = load_settings()
+    made = init_keys(settings, entrusted=sorted(settings.connector_overlay()))
+    said = "made" if made else "there already; nothing was changed"
+    Console().print(f"keys in {settings.key_folder()}: {said}")
+
+
+@app.command(name="list")
+def list_keys(
+    *, owner: str | None = None, json: Annotated[bool, Parameter(negative="")] = False
+) -> None:
+    """List the keys of the register, and whether each counts now.
+
+    Example: `lali keys list --owner fiji-police`
+
+    Args:
+        owner: Only the keys of this unit or feed, or of the hub.
+        json: Print one JSON object.
+    """
+    folder = open_folder(load_settings())
+    found = [key for key in folder.register().keys if owner in (None, key.owner)]
+    if json:
+        print_json([key.model_dump(mode="json") for key in found])
+        return
+    table = Table(Column("key", no_wrap=True), "owner", "for", "until", "now", "private half")
+    for key in found:
+        fault = key.fault(now())
+        table.add_row(
+            key.id,
+            f"{key.holder.value.lower()} {key.owner}" + (" (entrusted)" if key.entrusted else ""),
+            "signing" if key.algorithm is Algorithm.ECDSA_P256_SHA256 else "sealing",
+            f"{key.not_after:%Y-%m-%d}",
+            fault.value if fault else "counts",
+            "here" if folder.keeper.holds(key.id) else "not here",
+        )
+    Console().print(table)
+
+
+@app.command
+def rotate(holder: Holder, owner: str = registers.HUB, *, officer: str, key: Key = None) -> None:
+    """Propose new keys for an owner; older ones still open what they sealed.
+
+    A unit's older signing keys count no more from the moment the change is in force.
+
+    Example: `lali keys rotate FEED samoa-tcu-investigate --officer first-officer`
+
+    Args:
+        holder: UNIT, FEED or HUB.
+        owner: Its id.
+        officer: Id of the officer who proposes.
+        key: Their private key.
+    """
+    settings = load_settings()
+    folder = open_folder(settings)
+    earlier = [
+        each for each in folder.register().keys if (each.holder, each.owner) == (holder, owner)
+    ]
+    if not earlier:
+        raise SettingsInvalid(f"{holder.lower()} {owner} has no key: use `lali keys issue`")
+    entrusted = any(each.entrusted for each in earlier)
+    fresh = tuple(issue(folder.keeper, holder, owner, now(), entrusted=entrusted))
+    kept = tuple(_superseded(each, holder, owner) for each in folder.register().keys)
+    _propose(settings, folder, officer, key, (*kept, *fresh))
+
+
+@app.command(name="issue")
+def issue_keys(
+    holder: Holder,
+    owner: str,
+    *,
+    officer: str,
+    entrusted: Annotated[bool, Parameter(negative="")] = False,
+    key: Key = None,
+) -> None:
+    """Propose first keys for an owner; their private halves stay in this folder.
+
+    Example: `lali keys issue UNIT niue-police --officer first-officer`
+
+    Args:
+        holder: UNIT, FEED or HUB.
+        owner: Its id.
+        officer: Id of the officer who proposes.
+        entrusted: Of a feed: the hub keeps the private key, to open for plain formats.
+        key: The officer's private key.
+    """
+    settings = load_settings()
+    folder = open_folder(settings)
+    fresh = tuple(issue(folder.keeper, holder, owner, now(), entrusted=entrusted))
+    _propose(settings, folder, officer, key, (*folder.register().keys, *fresh))
+
+
+@app.command(name="import")
+def import_key(
+    holder: Holder, owner: str, file: Path, *, algorithm: Algorithm, officer: str, key: Key = None
+) -> None:
+    """Propose a public key that its owner made: the private half never comes here.
+
+    Example: `lali keys import FEED ptccc-coordinate ptccc.pub --algorithm HPKE-X25519-HKDF-SHA256-AES-256-GCM --officer first-officer`
+
+    Args:
+        holder: UNIT or FEED.
+        owner: Its id.
+        file: The public key, base64: raw X25519, or DER SubjectPublicKeyInfo.
+        algorithm: What it is for.
+        officer: Id of the officer who proposes.
+        key: The officer's private key.
+    """  # noqa: E501 - a command is one line
+    settings = load_settings()
+    folder = open_folder(settings)
+    try:
+        public = base64.b64decode(file.read_text().strip(), validate=True)
+    except (OSError, ValueError):
+        raise SettingsInvalid(f"{file.name} holds no public key, base64") from None
+    key_id = key_id_of(algorithm, owner, public)
+    made = make_key(key_id, holder, owner, algorithm, public, now())
+    _propose(settings, folder, officer, key, (*folder.register().keys, made))
+
+
+@app.command
+def revoke(key_id: str, *, officer: str, key: Key = None) -> None:
+    """Propose that a key counts no more, from now on.
+
+    Example: `lali keys revoke 0123456789abcdef --officer first-officer`
+
+    Args:
+        key_id: The key.
+        officer: Id of the officer who proposes.
+        key: Their private key.
+    """
+    settings = load_settings()
+    folder = open_folder(settings)
+    if key_id not in folder.register().by_id:
+        raise SettingsInvalid("the register has no such key")
+    at = now()
+    keys = tuple(
+        revoked(each, at) if each.id == key_id else each for each in folder.register().keys
+    )
+    _propose(settings, folder, officer, key, keys)
+
+
+def _superseded(key: registers.Key, holder: Holder, owner: str) -> registers.Key:
+    signs = key.algorithm is Algorithm.ECDSA_P256_SHA256
+    if (key.holder, key.owner) == (holder, owner) and signs and key.revoked_at is None:
+        return revoked(key, now())
+    return key
+
+
+def _propose(
+    settings: Settings,
+    folder: KeyFolder,
+    officer: str,
+    key: Path | None,
+    keys: tuple[registers.Key, ...],
+) -> None:
+    signer = officer_key(folder, officer, key)
+    register = next_register(folder, keys)
+    digest, kind = register.digest().hex(), ChangeKind.KEYS
+    record = noted(
+        folder,
+        officer,
+        "CHANGE_PROPOSED",
+        lambda: propose(folder, signer, kind, digest, register=register),
+    )
+    say_proposed(settings, folder, record)

@@ -1,0 +1,45 @@
+"""What each role needs of the key folder: one object for those who build the roles."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from broker.model.alert import Alert
+from broker.pipeline.open_release import ReleaseOpener, vault_share
+from broker.pipeline.seal import OriginatorSeal
+from broker.pipeline.seal_release import ReleaseSealer
+from broker.pipeline.unseal import Unsealer
+from broker.protect.key_folder import KeyFolder
+
+
+@dataclass(frozen=True)
+class Protection:
+    """A key folder, and the community whose keys are in it.
+
+    Attributes:
+        folder: The key folder.
+        units: The unit of each feed.
+    """
+
+    folder: KeyFolder
+    units: Mapping[str, str]
+
+    def originator(self, unit: str) -> OriginatorSeal:
+        """Return what signs and seals for *unit*."""
+        return OriginatorSeal(unit, self.folder.register, self.folder.keeper)
+
+    def seal(self, alert: Alert, plain: bytes, secret: bytes) -> bytes:
+        """Return *plain* signed and sealed for its own originator, whose keys must be here."""
+        return self.originator(alert.label.originator).seal(plain, alert, secret)
+
+    def unsealer(self) -> Unsealer:
+        """Return what opens for accept."""
+        return Unsealer(self.folder.register, self.folder.keeper, self.folder.vault)
+
+    def sealer(self) -> ReleaseSealer:
+        """Return what seals for one partition of route."""
+        return ReleaseSealer(self.folder.register, self.folder.vault, dict(self.units))
+
+    def opener(self, feed: str) -> ReleaseOpener:
+        """Return what opens the releases of *feed*, as far as keys are here."""
+        share_of = vault_share(self.folder.vault)
+        return ReleaseOpener(feed, self.folder.register, self.folder.keeper, share_of)

@@ -1,0 +1,90 @@
+"""Write the releases of one alert to the feeds that receive them: plain, sealed, end to end."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from broker.model.release import Release
+from broker.pipeline.accepted import Accepted
+from broker.pipeline.known import Audience, Known
+from broker.pipeline.project import Projector
+from broker.pipeline.seal_release import ReleaseSealer, SealedAlert, new_release_key
+from broker.wire.outbox import Fanout, Outbox
+
+FanoutOf = Callable[[str], Fanout]
+
+#: Markings that the hub itself cannot open.
+_END_TO_END = frozenset({"RED", "UNKNOWN"})
+
+
+class Releases(Protocol):
+    """Writes the releases of one alert, one audience after the other."""
+
+    def write(self, outbox: Outbox, projector: Projector, audience: Audience) -> Release:
+        """Write what *audience* receives; return it, as one of its feeds gets it."""
+
+
+class PlainReleases:
+    """Of an alert that is not sealed: protection is off."""
+
+    def __init__(self, alert: Accepted) -> None:
+        self._alert = alert
+
+    def write(self, outbox: Outbox, projector: Projector, audience: Audience) -> Release:
+        """Write one release for all feeds of *audience*."""
+        release = projector.project(audience.mask, audience.acknowledge)
+        outbox.add(audience.fanout, self._alert.key, release.value)
+        return release
+
+
+class SealedReleases:
+    """Of a sealed alert: each feed gets its own wrap of the keys it may have."""
+
+    def __init__(self, alert: Accepted, sealed: SealedAlert, sealer: ReleaseSealer) -> None:
+        self._alert = alert
+        self._sealed = sealed
+        self._sealer = sealer
+
+    def write(self, outbox: Outbox, projector: Projector, audience: Audience) -> Release:
+        """Write one release, ending differently for each feed of *audience*."""
+        release_key = new_release_key()
+        closing = self._sealed.closing(audience.mask & projector.present, release_key)
+        release = projector.project(audience.mask, audience.acknowledge, closing)
+        ends = self._sealer.ends(self._sealed, audience.feeds, release_key)
+        outbox.add_sealed(audience.fanout, self._alert.key, release.value, ends)
+        return release
+
+
+class EndToEndReleases:
+    """Of a TLP:RED alert: the originator wrapped its key for each unit; the hub has none."""
+
+    def __init__(self, alert: Accepted, sealer: ReleaseSealer, fanout_of: FanoutOf) -> None:
+        self._alert = alert
+        self._sealer = sealer
+        self._fanout_of = fanout_of
+
+    def write(self, outbox: Outbox, projector: Projector, audience: Audience) -> Release:
+        """Write each feed of *audience* a release of its own."""
+        for feed in audience.feeds:
+            closing = self._sealer.end_to_end(self._alert, feed)
+            release = projector.project(audience.mask, audience.acknowledge, closing)
+            outbox.add(self._fanout_of(feed), self._alert.key, release.value)
+        return release
+
+
+def releases_of(
+    alert: Accepted,
+    known: Known,
+    projector: Projector,
+    sealer: ReleaseSealer | None,
+    fanout_of: FanoutOf,
+) -> Releases:
+    """Return how the releases of *alert* are written.
+
+    Raises:
+        Rejected: It is not sealed although protection is on, or its key was erased.
+    """
+    if sealer is None:
+        return PlainReleases(alert)
+    if known.view["tlp"] in _END_TO_END:
+        return EndToEndReleases(alert, sealer, fanout_of)
+    return SealedReleases(alert, sealer.sealed(alert, projector.slots_end), sealer)

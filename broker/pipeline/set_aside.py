@@ -1,0 +1,101 @@
+"""Set aside what could not be accepted: the original sealed, the reason beside it, an entry.
+
+The same input gives the same entry id, however often accept repeats itself.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from uuid import UUID
+
+import structlog
+
+from broker.errors import Rejected
+from broker.protect.original import seal_original
+from broker.protect.register import RegisterOf
+from broker.wire import codec
+from broker.wire.consumer import ConsumerRecord
+from broker.wire.outbox import Fanout, Outbox
+from broker.wire.partition import Target
+from broker.wire.topics import Topics
+
+log = structlog.get_logger()
+
+
+class SetAside:
+    """Writes quarantine records and their audit entries for accept.
+
+    Args:
+        topics: The topics.
+        originators: The unit of each intake topic.
+        register: Keys to seal originals with; None where protection is off.
+    """
+
+    def __init__(
+        self, topics: Topics, originators: Mapping[str, str], register: RegisterOf | None
+    ) -> None:
+        self._topics = topics
+        self._originators = originators
+        self._register = register
+        numbers = range(topics.partitions)
+        self._quarantines = [Fanout(Target(topics.quarantine, n)) for n in numbers]
+        self._audit = Fanout(Target(topics.audit, 0))
+
+    def write(self, record: ConsumerRecord, outbox: Outbox, rejected: Rejected, at: int) -> None:
+        """Set *record* aside at *at*, epoch milliseconds.
+
+        Raises:
+            Rejected: KEY_UNKNOWN: the hub has no key; nothing may be set aside open.
+        """
+        log.warning("alert.quarantined", reason=rejected.reason.value, path=rejected.path)
+        alert_id = _alert_id_of(record.key)
+        kept = {
+            "reason": rejected.reason.value,
+            "path": rejected.path,
+            "stage": "ACCEPT",
+            "at": at,
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "alert_id": alert_id,
+            "originator": self._originators[record.topic],
+            **self._original(record),
+        }
+        entry = self._entry(record, rejected, alert_id, at)
+        key = str(UUID(bytes=alert_id)).encode() if alert_id else None
+        fanout = self._quarantines[record.partition % self._topics.partitions]
+        outbox.add(fanout, key, codec.encode("quarantine", kept))
+        outbox.add(self._audit, key, codec.encode("audit-entry", entry))
+
+    def _original(self, record: ConsumerRecord) -> dict[str, object]:
+        if self._register is None:
+            return {"key": record.key, "value": record.value}
+        where = f"{record.topic}/{record.partition}/{record.offset}"
+        key_id, sealed = seal_original(self._register(), where, record.key, record.value)
+        return {"key": None, "value": sealed, "key_id": key_id}
+
+    def _entry(
+        self, record: ConsumerRecord, rejected: Rejected, alert_id: bytes | None, at: int
+    ) -> codec.Record:
+        identity = f"QUARANTINED\n{record.topic}\n{record.partition}\n{record.offset}"
+        return {
+            "entry_id": hashlib.sha256(identity.encode()).digest()[:16],
+            "kind": "QUARANTINED",
+            "stage": "ACCEPT",
+            "at": at,
+            "alert_id": alert_id,
+            "source_topic": record.topic,
+            "source_partition": record.partition,
+            "source_offset": record.offset,
+            "recalled": [],
+            "originator": self._originators[record.topic],
+            "reason": rejected.reason.value,
+            "path": rejected.path,
+        }
+
+
+def _alert_id_of(key: bytes | None) -> bytes | None:
+    """Return the alert id in a record's key where it has one; a key may be anything."""
+    try:
+        return UUID((key or b"").decode("ascii")).bytes
+    except (ValueError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,122 @@
+"""Open what was published: verify who signed it, take its key out, give its plain form.
+
+The plain form lives in accept's memory while it is checked, and nowhere else. TLP:RED stays
+closed: the hub has no key to it, so only label, distribution and signature are checked.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from broker.errors import Rejected
+from broker.model.reason import Reason
+from broker.protect.register import HUB, Holder, RegisterOf
+from broker.protect.signature import verify
+from broker.protect.slot_seal import AlertKeys, SealBroken
+from broker.protect.statement import Statement
+from broker.protect.vault import Vault
+from broker.protect.wrap import Unwrapper, alert_info
+from broker.wire import codec
+from broker.wire.sealing import AlertParts, Seal, Wrap, opened_alert, stripped
+
+_RED = frozenset({"RED", "UNKNOWN"})
+
+
+class Unsealed(NamedTuple):
+    """A published alert, opened.
+
+    Attributes:
+        plain: Its plain form; of an end-to-end one, without content.
+        forwarded: What goes to route: sealed, without the hub's wrap.
+        statement: What was signed.
+        alert_id: 16 bytes.
+        alert_key: For the vault; None of an end-to-end one.
+    """
+
+    plain: bytes
+    forwarded: bytes
+    statement: Statement
+    alert_id: bytes
+    alert_key: bytes | None
+
+    def __repr__(self) -> str:
+        return "Unsealed()"
+
+
+class Unsealer:
+    """Opens published alerts for accept.
+
+    Args:
+        register: The key register of today.
+        unwrapper: Holds the hub's private keys.
+        vault: Knows what was erased.
+        now: Says what time it is.
+    """
+
+    def __init__(
+        self,
+        register: RegisterOf,
+        unwrapper: Unwrapper,
+        vault: Vault,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.register = register
+        self._unwrapper = unwrapper
+        self._now = now
+        self.vault = vault
+
+    def open(self, value: bytes | None, originator: str) -> Unsealed:
+        """Verify and open what *originator* published.
+
+        Raises:
+            Rejected: With the first thing that is wrong.
+        """
+        record = codec.decode(value, "alert")
+        assert value is not None
+        parts = AlertParts(value)
+        seal = parts.seal
+        if seal is None:
+            raise Rejected(
+                Reason.SEAL_MISSING if parts.signature else Reason.SIGNATURE_MISSING, "signature"
+            )
+        label = record["label"]
+        if label["originator"] != originator:
+            raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
+        if parts.revision < 1:
+            raise Rejected(Reason.FIELD_INVALID, "label.revision")
+        statement = parts.statement(seal.distribution_salt)
+        verify(self.register(), originator, parts.signature, statement.signed, self._now())
+        if label["message_type"] != "CANCEL" and self.vault.is_erased(parts.alert_id):
+            raise Rejected(Reason.ERASED, "label.alert_id")
+        alert_key = self._alert_key(parts, seal, label["tlp"])
+        plain = _plain(parts, alert_key)
+        return Unsealed(plain, stripped(parts), statement, parts.alert_id, alert_key)
+
+    def _alert_key(self, parts: AlertParts, seal: Seal, tlp: str) -> bytes | None:
+        if tlp in _RED:
+            if seal.hub is not None:
+                raise Rejected(Reason.SEAL_NOT_END_TO_END, "seal.hub")
+            return None
+        if seal.hub is None:
+            raise Rejected(Reason.SEAL_MISSING, "seal.hub")
+        if seal.recipients:
+            raise Rejected(Reason.SEAL_NOT_END_TO_END, "seal.recipients")
+        return self._unwrap(parts, seal.hub)
+
+    def _unwrap(self, parts: AlertParts, hub: Wrap) -> bytes:
+        key = self.register().by_id.get(hub.key_id)
+        if key is None or key.holder is not Holder.HUB or hub.owner != HUB:
+            raise Rejected(Reason.KEY_UNKNOWN, "seal.hub.key_id")
+        info = alert_info(parts.alert_id, parts.revision, hub.key_id)
+        try:
+            return self._unwrapper.unwrap(hub.key_id, hub.wrapped, info)
+        except KeyError:
+            raise Rejected(Reason.KEY_DESTROYED, "seal.hub.key_id") from None
+        except SealBroken:
+            raise Rejected(Reason.SEAL_BROKEN, "seal.hub.wrapped") from None
+
+
+def _plain(parts: AlertParts, alert_key: bytes | None) -> bytes:
+    if alert_key is None:
+        return opened_alert(parts, lambda _number, _sealed: None)
+    return opened_alert(parts, AlertKeys(alert_key, parts.alert_id, parts.revision).open)

@@ -1,0 +1,121 @@
+"""Secrets in files that only their owner can read, and passwords one file a principal."""
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from broker.errors import SettingsInvalid
+
+#: 32 random bytes: far beyond guessing, so that few rounds of SCRAM are enough.
+_PASSWORD_BYTES = 32
+_OTHERS = 0o077
+
+
+def private_folder(folder: Path) -> Path:
+    """Make *folder*, with mode 0700."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    return folder
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Write *file* whole, with mode 0600 from its first moment."""
+    # mkstemp opens with mode 0600 and never follows a link that somebody put there.
+    number, name = tempfile.mkstemp(dir=file.parent, prefix=".new-")
+    with os.fdopen(number, "wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+    Path(name).replace(file)
+
+
+def read_secret(file: Path) -> SecretStr:
+    """Return the secret in *file*, without the line's end.
+
+    Raises:
+        SettingsInvalid: It cannot be read, is empty, or others may read it.
+    """
+    try:
+        if file.stat().st_mode & _OTHERS:
+            raise SettingsInvalid(f"{file.name}: others may read it: chmod 600")
+        text = file.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise SettingsInvalid(f"{file.name}: no secret can be read from it") from None
+    if not text:
+        raise SettingsInvalid(f"{file.name}: it is empty")
+    return SecretStr(text)
+
+
+class Passwords:
+    """One file a principal, named after it.
+
+    Args:
+        folder: Mode 0700; made when the first password is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def file_of(self, principal: str) -> Path:
+        """Return the file of *principal*'s password."""
+        return self._folder / f"{principal}.password"
+
+    def has(self, principal: str) -> bool:
+        """Whether there is one for *principal*."""
+        return self.file_of(principal).exists()
+
+    def read(self, principal: str) -> SecretStr:
+        """Return the password of *principal*.
+
+        Raises:
+            SettingsInvalid: There is none, or others may read it.
+        """
+        return read_secret(self.file_of(principal))
+
+    def write(self, principal: str, password: SecretStr) -> None:
+        """Keep *password*."""
+        private_folder(self._folder)
+        write_private(self.file_of(principal), password.get_secret_value().encode() + b"\n")
+
+    def stage(self, principal: str) -> None:
+        """Make a new password that is not valid yet, beside the one that is.
+
+        If its change breaks off, it is known which two passwords it may be, and the change
+        is finished the next time.
+        """
+        private_folder(self._folder)
+        write_private(self._staged(principal), new_password().get_secret_value().encode() + b"\n")
+
+    def is_staged(self, principal: str) -> bool:
+        """Whether a change of *principal*'s password broke off."""
+        return self._staged(principal).exists()
+
+    def newest(self, principal: str) -> SecretStr:
+        """Return the staged password of *principal*, or the valid one.
+
+        Raises:
+            SettingsInvalid: There is none, or others may read it.
+        """
+        staged = self._staged(principal)
+        return read_secret(staged if staged.exists() else self.file_of(principal))
+
+    def settle(self, principal: str) -> None:
+        """Take the staged password of *principal*, if there is one, as the valid one."""
+        if self.is_staged(principal):
+            self._staged(principal).replace(self.file_of(principal))
+
+    def forget(self, principal: str) -> None:
+        """Remove the password of *principal*."""
+        self.file_of(principal).unlink(missing_ok=True)
+        self._staged(principal).unlink(missing_ok=True)
+
+    def _staged(self, principal: str) -> Path:
+        return self._folder / f"{principal}.password-next"
+
+
+def new_password() -> SecretStr:
+    """Return a random password."""
+    return SecretStr(secrets.token_urlsafe(_PASSWORD_BYTES))

@@ -1,0 +1,63 @@
+"""Issue keys: make them, and enter them into a register."""
+
+import base64
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from broker.protect.algorithms import Algorithm
+from broker.protect.keeper import Keeper
+from broker.protect.register import Holder, Key
+
+#: How long a key of each kind of owner counts unless said otherwise.
+LIFETIME = {
+    Holder.UNIT: timedelta(days=365),
+    Holder.FEED: timedelta(days=365),
+    Holder.HUB: timedelta(days=90),
+}
+
+#: What each kind of owner needs.
+ALGORITHMS = {
+    Holder.UNIT: (Algorithm.ECDSA_P256_SHA256, Algorithm.HPKE_X25519),
+    Holder.FEED: (Algorithm.HPKE_X25519,),
+    Holder.HUB: (Algorithm.HPKE_X25519,),
+}
+
+
+def issue(
+    keeper: Keeper, holder: Holder, owner: str, at: datetime, *, entrusted: bool = False
+) -> Iterable[Key]:
+    """Make the keys that *owner* needs, and yield them as a register has them.
+
+    Args:
+        keeper: Where the private halves stay.
+        holder: What kind of owner.
+        owner: Its id.
+        at: From when they count.
+        entrusted: Of a feed: the hub keeps the private key.
+    """
+    for algorithm in ALGORITHMS[holder]:
+        key_id, public = keeper.generate(algorithm, owner)
+        yield make_key(key_id, holder, owner, algorithm, public, at, entrusted=entrusted)
+
+
+def make_key(
+    key_id: str,
+    holder: Holder,
+    owner: str,
+    algorithm: Algorithm,
+    public: bytes,
+    at: datetime,
+    *,
+    entrusted: bool = False,
+) -> Key:
+    """Return a public key as a register has it."""
+    return Key(
+        id=key_id,
+        holder=holder,
+        owner=owner,
+        algorithm=algorithm,
+        public=base64.b64encode(public).decode(),
+        not_before=at,
+        not_after=at + LIFETIME[holder],
+        entrusted=entrusted,
+    )

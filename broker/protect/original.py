@@ -1,0 +1,51 @@
+"""Seal an original that was not accepted: it may lie open, and quarantine holds nothing open.
+
+    sealed    HPKE for the hub, over: length of the key (4 bytes, big-endian) | key | value
+
+Bound to where it was published. Destroying the hub's key makes it unreadable.
+"""
+
+from broker.errors import Rejected
+from broker.model.reason import Reason
+from broker.protect.algorithms import Algorithm
+from broker.protect.register import HUB, Holder, Register
+from broker.protect.slot_seal import SealBroken
+from broker.protect.wrap import Unwrapper, wrap
+
+_LENGTH_BYTES = 4
+
+
+def seal_original(
+    register: Register, where: str, key: bytes | None, value: bytes | None
+) -> tuple[str, bytes]:
+    """Return the hub key, and *key* and *value* sealed for it, bound to *where*.
+
+    Raises:
+        Rejected: KEY_UNKNOWN: the hub has no key that counts.
+    """
+    hub = register.current(Holder.HUB, HUB, Algorithm.HPKE_X25519)
+    key = key or b""
+    content = len(key).to_bytes(_LENGTH_BYTES, "big") + key + (value or b"")
+    return hub.id, wrap(content, hub.public_bytes, _info(where, hub.id))
+
+
+def open_original(
+    unwrapper: Unwrapper, where: str, key_id: str, sealed: bytes
+) -> tuple[bytes, bytes]:
+    """Return key and value of an original.
+
+    Raises:
+        Rejected: KEY_DESTROYED, or SEAL_BROKEN.
+    """
+    try:
+        content = unwrapper.unwrap(key_id, sealed, _info(where, key_id))
+    except KeyError:
+        raise Rejected(Reason.KEY_DESTROYED, "key_id") from None
+    except SealBroken:
+        raise Rejected(Reason.SEAL_BROKEN, "value") from None
+    end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "big")
+    return content[_LENGTH_BYTES:end], content[end:]
+
+
+def _info(where: str, key_id: str) -> bytes:
+    return b"lali original 1" + key_id.encode() + b"\x00" + where.encode()

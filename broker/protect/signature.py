@@ -1,0 +1,77 @@
+"""Sign statements and verify them: ECDSA on P-256 with SHA-256 (FIPS 186-5)."""
+
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from broker.errors import Rejected
+from broker.model.reason import Reason
+from broker.protect.register import Register
+
+_VERIFY = ec.ECDSA(hashes.SHA256())
+#: Nonces by RFC 6979: a weak random source cannot give the key away.
+SIGN = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+
+
+class Signature(NamedTuple):
+    """A signature with the names of its algorithm and key."""
+
+    algorithm: str
+    key_id: str
+    value: bytes
+
+
+class Signer(Protocol):
+    """Signs with a private key that it need not show: a file, a KMS or an HSM."""
+
+    def sign(self, key_id: str, message: bytes) -> bytes:
+        """Return the signature of *message* under the key.
+
+        Raises:
+            KeyError: The private key is not here.
+        """
+
+
+def verify(
+    register: Register, unit: str, signature: Signature | None, signed: bytes, at: datetime
+) -> None:
+    """Check that *unit* signed the bytes *signed*, by a key that counts at *at*.
+
+    Raises:
+        Rejected: SIGNATURE_MISSING, SIGNATURE_INVALID, or what is wrong with the key.
+    """
+    if signature is None:
+        raise Rejected(Reason.SIGNATURE_MISSING, "signature")
+    key = register.signing_key(signature.key_id, unit, signature.algorithm, at)
+    if not is_valid(key.public_bytes, signature.value, signed):
+        raise Rejected(Reason.SIGNATURE_INVALID, "signature.value")
+
+
+def is_valid(public: bytes, value: bytes, signed: bytes) -> bool:
+    """Whether *value* signs *signed* under the DER key *public*."""
+    try:
+        _loaded(public).verify(value, signed, _VERIFY)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
+
+
+def same_key(one: bytes, other: bytes) -> bool:
+    """Whether two DER keys are one key, however each is written; False if one is no key."""
+    try:
+        return _loaded(one).public_numbers() == _loaded(other).public_numbers()
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=1024)
+def _loaded(public: bytes) -> ec.EllipticCurvePublicKey:
+    key = load_der_public_key(public)
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+        raise ValueError("not a P-256 key")
+    return key

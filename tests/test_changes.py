@@ -1,0 +1,322 @@
+"""Two people for every change: who may agree to what, and that an approval is good once."""
+
+import base64
+import json
+import shutil
+
+import pytest
+from sealed import new_folder, reason_of, scratch
+
+from broker.errors import SettingsInvalid
+from broker.protect.ceremony import (
+    ChangeRecord,
+    OfficerKey,
+    apply,
+    approve,
+    next_register,
+    propose,
+    read_record,
+    records,
+)
+from broker.protect.change import Approval, Approved, ChangeKind, Officer, check_approved
+from broker.protect.development import FIRST, SECOND, agree, development_key
+from broker.protect.key_folder import KeyFolder, write_whole
+
+ONE, OTHER = "1" * 64, "2" * 64
+
+
+@pytest.fixture(scope="module")
+def made() -> KeyFolder:
+    return new_folder()
+
+
+@pytest.fixture
+def folder(made: KeyFolder) -> KeyFolder:
+    path = scratch() / "keys"
+    shutil.copytree(made.path, path)
+    return KeyFolder(path)
+
+
+@pytest.fixture
+def first(folder: KeyFolder) -> OfficerKey:
+    return development_key(folder, FIRST)
+
+
+@pytest.fixture
+def second(folder: KeyFolder) -> OfficerKey:
+    return development_key(folder, SECOND)
+
+
+def proposed(folder: KeyFolder, officer: OfficerKey, digest: str = ONE) -> ChangeRecord:
+    return propose(folder, officer, ChangeKind.BUNDLE, digest)
+
+
+def with_officers(folder: KeyFolder, *more: Officer, **changed: dict) -> KeyFolder:
+    """Return the folder anew, with officers added or changed in its file."""
+    file = folder.path / "officers.json"
+    content = json.loads(file.read_text())
+    for officer in content["officers"]:
+        officer.update(changed.get(officer["id"].replace("-", "_"), {}))
+    content["officers"] += [officer.model_dump() for officer in more]
+    file.write_text(json.dumps(content))
+    return KeyFolder(folder.path)
+
+
+def named(folder: KeyFolder, name: str) -> OfficerKey:
+    """Return the first officer's key, in the hand of *name*."""
+    return OfficerKey(name, folder.path / "officers" / f"{FIRST}.pem")
+
+
+def changed(record: ChangeRecord, part: str, **fields) -> ChangeRecord:
+    """Return *record* with fields of its change or approval changed after signing."""
+    old = getattr(record, part)
+    new = type(old).model_validate(old.model_dump() | fields)
+    return ChangeRecord.model_validate(record.model_dump() | {part: new.model_dump()})
+
+
+def test_two_officers_change_what_they_agree_to(folder, first, second):
+    record = proposed(folder, first)
+    assert record.state == "proposed"
+    record = approve(folder, second, record)
+    assert record.state == "approved"
+    record = apply(folder, record)
+
+    assert record.state == "applied"
+    assert read_record(folder, str(record.change.id)) == record
+    folder.require_bundle(bytes.fromhex(ONE))
+
+
+def test_nobody_approves_their_own_change(folder, first):
+    record = proposed(folder, first)
+
+    assert reason_of(approve, folder, first, record) == ("SELF_APPROVED", "approval.approver")
+    assert read_record(folder, str(record.change.id)).state == "proposed"
+
+
+ENCODINGS = {
+    "the same text": lambda public: public,
+    "a line break in it": lambda public: public[:40] + "\n" + public[40:],
+    "a compressed point": _compressed,
+}
+
+
+def _compressed(public: str) -> str:
+    from cryptography.hazmat.primitives import serialization
+
+    key = serialization.load_der_public_key(base64.b64decode(public))
+    return base64.b64encode(
+        base64.b64decode("MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgA=")[:-1]
+        + b"\x00"
+        + key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+    ).decode()
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_one_person_under_two_names_is_one_person(folder, first, encoding):
+    public = ENCODINGS[encoding](folder.officers[FIRST].public)
+    folder = with_officers(folder, Officer(id="alias", name="Alias", public=public))
+    record = proposed(folder, first)
+
+    assert reason_of(approve, folder, named(folder, "alias"), record) == (
+        "SELF_APPROVED",
+        "approval.approver",
+    )
+
+
+def test_who_is_no_officer_neither_proposes_nor_approves(folder, first):
+    stranger = named(folder, "stranger")
+
+    assert reason_of(proposed, folder, stranger) == ("OFFICER_UNKNOWN", "change")
+    record = proposed(folder, first)
+    assert reason_of(approve, folder, stranger, record) == ("OFFICER_UNKNOWN", "approval")
+
+
+def test_nobody_signs_in_the_name_of_another_officer(folder, first):
+    assert reason_of(proposed, folder, named(folder, SECOND)) == (
+        "SIGNATURE_INVALID",
+        "change.signature",
+    )
+    record = proposed(folder, first)
+    assert reason_of(approve, folder, named(folder, SECOND), record) == (
+        "SIGNATURE_INVALID",
+        "approval.signature",
+    )
+
+
+@pytest.mark.parametrize("public", ["", "AAAA", "no base64!", "A"])
+def test_an_officer_without_a_usable_key_agrees_to_nothing(folder, second, public):
+    folder = with_officers(folder, first_officer={"public": public})
+
+    assert reason_of(proposed, folder, named(folder, FIRST))[0] == "SIGNATURE_INVALID"
+
+
+@pytest.mark.parametrize("curve", ["SECP384R1", "SECP256K1", "Ed25519", "BrainpoolP256R1"])
+def test_an_officers_key_of_another_kind_agrees_to_nothing(folder, curve):
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+    if curve == "Ed25519":
+        key = ed25519.Ed25519PrivateKey.generate().public_key()
+    else:
+        key = ec.generate_private_key(getattr(ec, curve)()).public_key()
+    der = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    folder = with_officers(folder, first_officer={"public": base64.b64encode(der).decode()})
+
+    assert reason_of(proposed, folder, named(folder, FIRST))[0] == "SIGNATURE_INVALID"
+
+
+def test_a_change_is_not_applied_before_it_is_approved(folder, first):
+    record = proposed(folder, first)
+
+    assert reason_of(apply, folder, record) == ("NOT_APPROVED", "change")
+
+
+def test_a_change_is_applied_once(folder, first, second):
+    record = approve(folder, second, proposed(folder, first))
+    done = apply(folder, record)
+
+    assert reason_of(apply, folder, record) == ("APPROVAL_REPLAYED", "change")
+    assert reason_of(apply, folder, done) == ("APPROVAL_REPLAYED", "change")
+    assert reason_of(approve, folder, second, done) == ("APPROVAL_REPLAYED", "change")
+
+
+def test_a_register_is_not_put_in_force_again_by_its_old_approval(folder, first, second):
+    original = folder.register()
+    smaller = next_register(folder, original.keys[1:])
+    digest = smaller.digest().hex()
+    old = propose(folder, first, ChangeKind.KEYS, digest, register=smaller)
+    old = approve(folder, second, old)
+    apply(folder, old)
+    back = next_register(folder, original.keys)
+    agree(folder, ChangeKind.KEYS, back.digest().hex(), back)
+
+    # Whoever may write into the folder takes back that it was applied.
+    write_whole(folder.path / "changes" / f"{old.change.id}.json", old)
+
+    assert reason_of(apply, folder, old) == ("APPROVAL_REPLAYED", "register.version")
+    assert folder.register() == back
+
+
+def test_the_approval_of_one_change_is_no_approval_of_another(folder, first, second):
+    one = approve(folder, second, proposed(folder, first))
+    other = proposed(folder, first, OTHER)
+    same = proposed(folder, first)
+
+    for change in (other, same):
+        forged = ChangeRecord(change=change.change, approval=one.approval)
+        assert reason_of(apply, folder, forged) == ("APPROVAL_DIFFERS", "approval")
+
+
+def test_an_approval_is_for_one_kind_of_change(folder, first, second):
+    record = approve(folder, second, proposed(folder, first))
+    approved = Approved(change=record.change, approval=record.approval)
+
+    for kind in (ChangeKind.KEYS, ChangeKind.ERASURE):
+        refused = reason_of(check_approved, folder.officers, approved, kind, ONE)
+        assert refused == ("APPROVAL_DIFFERS", "approval")
+    refused = reason_of(check_approved, folder.officers, approved, ChangeKind.BUNDLE, OTHER)
+    assert refused == ("APPROVAL_DIFFERS", "approval")
+
+
+def test_a_register_other_than_the_approved_one_is_not_put_in_force(folder, first, second):
+    keys = folder.register().keys
+    wanted, other = next_register(folder, keys[1:]), next_register(folder, keys[2:])
+    record = propose(folder, first, ChangeKind.KEYS, wanted.digest().hex(), register=wanted)
+    record = approve(folder, second, record)
+
+    for register in (other, None):
+        forged = ChangeRecord(change=record.change, approval=record.approval, register_=register)
+        assert reason_of(apply, folder, forged) == ("APPROVAL_DIFFERS", "register")
+    assert folder.register().keys == keys
+
+
+CHANGES = {
+    "digest": (OTHER, "SIGNATURE_INVALID"),
+    "kind": ("KEYS", "SIGNATURE_INVALID"),
+    "subject": ("abc", "SIGNATURE_INVALID"),
+    "proposed_at": ("2026-01-01T00:00:00Z", "SIGNATURE_INVALID"),
+    "proposer": (SECOND, "SIGNATURE_INVALID"),
+    "id": ("0b7f3c1e-0000-4000-8000-000000000000", "SIGNATURE_INVALID"),
+    "signature": ("AAAA", "SIGNATURE_INVALID"),
+}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_a_change_that_was_tampered_with_is_neither_approved_nor_applied(
+    folder, first, second, field
+):
+    value, reason = CHANGES[field]
+    before = proposed(folder, first)
+    after = approve(folder, second, before)
+
+    assert reason_of(approve, folder, second, changed(before, "change", **{field: value}))[0] in {
+        reason,
+        "SELF_APPROVED",
+    }
+    tampered = changed(after, "change", **{field: value})
+    write_whole(folder.path / "changes" / f"{tampered.change.id}.json", tampered)
+    assert reason_of(apply, folder, tampered)[0] == reason
+
+
+APPROVALS = {
+    "change": (OTHER, "APPROVAL_DIFFERS"),
+    "digest": (OTHER, "APPROVAL_DIFFERS"),
+    "approver": (FIRST, "SELF_APPROVED"),
+    "approved_at": ("2026-01-01T00:00:00Z", "SIGNATURE_INVALID"),
+    "signature": ("AAAA", "SIGNATURE_INVALID"),
+}
+
+
+@pytest.mark.parametrize("field", APPROVALS)
+def test_an_approval_that_was_tampered_with_is_not_applied(folder, first, second, field):
+    value, reason = APPROVALS[field]
+    record = approve(folder, second, proposed(folder, first))
+
+    assert reason_of(apply, folder, changed(record, "approval", **{field: value}))[0] == reason
+
+
+def test_a_proposal_is_not_its_own_approval(folder, first):
+    record = proposed(folder, first)
+    change = record.change
+    approval = Approval(
+        change=change.own_digest(),
+        digest=ONE,
+        approver=SECOND,
+        approved_at=change.proposed_at,
+        signature=change.signature,
+    )
+
+    forged = ChangeRecord(change=change, approval=approval)
+    assert reason_of(apply, folder, forged) == ("SIGNATURE_INVALID", "approval.signature")
+
+
+def test_changes_are_found_by_the_start_of_their_id_if_it_names_one(folder, first):
+    record = proposed(folder, first)
+
+    assert read_record(folder, str(record.change.id)[:8]) == record
+    with pytest.raises(SettingsInvalid):
+        read_record(folder, "no-such")
+    with pytest.raises(SettingsInvalid):
+        read_record(folder, "")
+    assert list(records(folder))[-1] == record
+
+
+@pytest.mark.parametrize("content", [None, b"garbage"])
+def test_an_officer_without_a_key_of_their_own_is_refused(folder, content):
+    file = scratch() / "officer.pem"
+    if content is not None:
+        file.touch(mode=0o600)
+        file.write_bytes(content)
+
+    with pytest.raises(SettingsInvalid):
+        OfficerKey(FIRST, file)
+
+
+def test_an_officers_key_that_others_may_read_is_refused(folder):
+    file = folder.path / "officers" / f"{FIRST}.pem"
+    file.chmod(0o640)
+
+    with pytest.raises(SettingsInvalid, match="open to others"):
+        OfficerKey(FIRST, file)
