@@ -188,8 +188,9 @@ def test_the_cache_forgets_the_oldest_first_and_stays_bounded(monkeypatch):
     kept = decider.plan(first, Facts())
     decider.plan(second, Facts())
     assert decider.plan(first, Facts()) is kept
-    decider.plan(third, Facts())
+    newest = decider.plan(third, Facts())
     assert len(decider._plans) == 2
+    assert decider.plan(third, Facts()) is newest
     assert decider.plan(first, Facts()) is kept
 
 
