@@ -4,7 +4,7 @@
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help setup demo up test check bench clean
+.PHONY: help setup demo up test check bench fuzz clean
 
 help:            ## what can be made
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): [^#]*##/  make \1\t/' | expand -t 16
@@ -26,6 +26,10 @@ check: setup     ## form, lint, types, import contracts, schemas, policy
 
 bench: setup     ## what an alert costs, in CPU µs
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: setup      ## hostile bytes for every reader; longer by ARGS="unseal 5000000"
+	@if [ -n "$(ARGS)" ]; then PYTHONPATH=tests $(BIN)/python -m fuzz.run $(ARGS); \
+	else $(BIN)/pytest -q tests/test_fuzz.py; fi
 
 clean:           ## remove what was made here
 	rm -rf .venv .lali .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build

@@ -47,6 +47,11 @@ class Officer(Model):
     name: Line
     public: Base64 = Field(description="DER SubjectPublicKeyInfo of a P-256 key, base64.")
 
+    @property
+    def public_bytes(self) -> bytes:
+        """The key itself."""
+        return base64.b64decode(self.public)
+
 
 class Change(Model):
     """What one officer proposes.

@@ -1,0 +1,40 @@
+"""Run one target under Atheris: python -m fuzz.run TARGET RUNS [libFuzzer options].
+
+Seeds come from seeds/TARGET; an input that crashes is kept in crashers/TARGET.
+"""
+
+import importlib
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+HERE = Path(__file__).parent
+#: What the coverage is guided by: our own code, and the readers in Python that it rests on.
+INSTRUMENTED = ["broker", "connectors", "fuzz", "tomllib", "json", "openpyxl", "zipfile", "csv"]
+
+
+def main() -> None:
+    name, runs, *more = sys.argv[1:]
+    with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
+        target = importlib.import_module(f"fuzz.{name}").TARGET
+    crashers = HERE / "crashers" / name
+    crashers.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="lali-corpus-") as corpus:
+        options = [
+            f"-runs={runs}",
+            "-seed=1",
+            "-timeout=60",  # of what never ends; a second of processor time is the harness's
+            "-rss_limit_mb=0",  # the harness counts from where the target began
+            f"-artifact_prefix={crashers}/",
+            "-print_final_stats=1",
+            *more,
+        ]
+        found = [str(folder) for folder in (HERE / "seeds" / name, crashers) if folder.is_dir()]
+        atheris.Setup([sys.argv[0], *options, corpus, *found], target.feed)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""No bytes from outside crash, hang or bloat a reader, or come back in an error text.
+
+Atheris changes the seeds for as many executions as each target's share; every seed, and every
+input that ever crashed, is read without it too. docs/fuzzing.md says more.
+"""
+
+import importlib
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from fuzz.names import SHARES
+
+HERE = Path(__file__).parent
+AT_ONCE = 2
+_EXECUTED = re.compile(r"number_of_executed_units: (\d+)")
+_TOOK = re.compile(r"Done \d+ runs in (\d+) second")
+
+KEPT = [
+    (file.parent.name, file)
+    for kind in ("seeds", "crashers")
+    for file in sorted((HERE / "fuzz" / kind).glob("*/*"))
+]
+
+
+def target(name):
+    return importlib.import_module(f"fuzz.{name}").TARGET
+
+
+@pytest.mark.parametrize(("name", "file"), KEPT, ids=[f"{n}-{f.name}" for n, f in KEPT])
+def test_what_was_kept_is_read_or_refused(name, file):
+    target(name).feed(file.read_bytes())
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_seeds_are_taken(name):
+    # A seed that is refused at once would lead the fuzzer nowhere.
+    for file in sorted((HERE / "fuzz" / "seeds" / name).iterdir()):
+        target(name).read(file.read_bytes())
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_every_target_has_seeds(name):
+    assert list((HERE / "fuzz" / "seeds" / name).iterdir())
+
+
+class Runs:
+    """Every target under Atheris, two at a time, and the table of what was executed."""
+
+    def __init__(self, chosen: list[str]) -> None:
+        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._ended: dict[str, Future[subprocess.CompletedProcess[str]]] = {
+            name: self._pool.submit(_run, name) for name in chosen
+        }
+        self._rows: list[tuple[str, int, int]] = []
+
+    def executed(self, name: str) -> int:
+        ended = self._ended[name].result()
+        assert ended.returncode == 0, ended.stderr[-4000:]
+        executed = int(_EXECUTED.search(ended.stderr)[1])
+        self._rows.append((name, executed, int(_TOOK.search(ended.stderr)[1])))
+        return executed
+
+    def stop(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def pytest_terminal_summary(self, terminalreporter) -> None:
+        if not self._rows:
+            return
+        terminalreporter.section("fuzz executions")
+        for name, executed, seconds in self._rows:
+            terminalreporter.write_line(
+                f"{name:20} {executed:>9,} {executed // max(seconds, 1):>7,}/s"
+            )
+        total = sum(executed for _, executed, _ in self._rows)
+        terminalreporter.write_line(f"{'all':20} {total:>9,}")
+
+
+def _run(name: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fuzz.run", name, str(SHARES[name])]
+    environment = os.environ | {"PYTHONPATH": str(HERE)}
+    return subprocess.run(
+        command, cwd=HERE.parent, env=environment, capture_output=True, text=True,
+        errors="replace", check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runs(request):
+    if importlib.util.find_spec("atheris") is None:
+        pytest.skip("not run: there is no Atheris for this Python")
+    asked = [item.callspec.params["name"] for item in request.session.items
+             if item.name.startswith("test_no_change_of_the_seeds")]  # fmt: skip
+    running = Runs(asked)
+    request.config.pluginmanager.register(running)
+    yield running
+    running.stop()
+
+
+@pytest.mark.fuzz
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", SHARES)
+def test_no_change_of_the_seeds_crashes(runs, name):
+    assert runs.executed(name) >= SHARES[name]
