@@ -76,3 +76,11 @@ def test_a_rule_that_reads_the_whole_alert_does_not_hide_the_moment_from_the_key
 
     assert any(sees(group.outcome) for group in before.groups)
     assert not any(sees(group.outcome) for group in after.groups)
+
+
+def test_where_a_rule_reads_the_whole_alert_every_attribute_is_in_the_key(decider):
+    reading, sparing = decider(READS_THE_WHOLE), decider(PERMIT)
+    other = VIEW | {"severity": "MINOR" if VIEW["severity"] != "MINOR" else "SEVERE"}
+
+    assert sparing.plan(VIEW, Facts()) is sparing.plan(other, Facts())
+    assert reading.plan(VIEW, Facts()) is not reading.plan(other, Facts())
