@@ -1,7 +1,7 @@
 """What a decider does at its edges: a bundle that fails for somebody, and feeds nobody has."""
 
 import pytest
-from policy_views import ordinary, sees, small_bundle
+from policy_views import SMALL_COMMUNITY, ordinary, sees, small_bundle
 
 from broker.model.decision import Verdict
 from broker.model.reason import Reason
@@ -84,3 +84,21 @@ def test_where_a_rule_reads_the_whole_alert_every_attribute_is_in_the_key(decide
 
     assert sparing.plan(VIEW, Facts()) is sparing.plan(other, Facts())
     assert reading.plan(VIEW, Facts()) is not reading.plan(other, Facts())
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_feeds_alike_but_for_being_operational_share_no_outcome(tmp_path, first):
+    # Feeds are asked in the order of their ids: each of the two comes first once.
+    ids = ("a-live", "b-drill") if first else ("b-live", "a-drill")
+    more = "".join(
+        f'  {{ id = "{name}", unit = "south-b", purpose = "DISRUPT", operational = {live} }},\n'
+        for name, live in zip(ids, ("true", "false"), strict=True)
+    )
+    community = SMALL_COMMUNITY.replace("feeds = [\n", f"feeds = [\n{more}")
+    rule = '@id("p") permit (principal, action, resource) when { context.operational };'
+    deciding = Decider(small_bundle(tmp_path / "bundle", rule, community=community))
+
+    outcomes = deciding.outcomes(VIEW, Facts())
+
+    assert sees(outcomes[ids[0]])
+    assert not sees(outcomes[ids[1]])
