@@ -102,3 +102,20 @@ def test_feeds_alike_but_for_being_operational_share_no_outcome(tmp_path, first)
 
     assert sees(outcomes[ids[0]])
     assert not sees(outcomes[ids[1]])
+
+
+def test_a_plan_names_those_who_receive_first(decider):
+    late = decider('@id("p") permit (principal == Lali::Unit::"south-b", action, resource);')
+
+    groups = late.plan(VIEW, Facts()).groups
+
+    assert [bool(sees(group.outcome)) for group in groups] == [True, False]
+
+
+def test_an_alert_that_cedar_cannot_take_is_withheld_from_everybody(decider, monkeypatch):
+    sound = decider(PERMIT)
+    monkeypatch.setattr("broker.policy.decide.alert_entity", lambda _reduced: "[{]")
+
+    reasons = {each.reason for each in sound.outcomes(VIEW, Facts()).values()}
+
+    assert reasons == {Reason.POLICY_ERROR}
