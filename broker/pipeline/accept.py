@@ -37,6 +37,7 @@ log = structlog.get_logger()
 #: the frame means that somebody else would read the record as something else.
 _SCHEMA_HEADERS = frozenset({"__value_schema_id", "value.schema.id", "schema.id"})
 _ALERTS_AT_ONCE = 500
+_FORGET_EVERY_MS = 3_600_000
 
 
 class Checked(NamedTuple):
@@ -107,6 +108,7 @@ class Accept:
         self._clock = clock
         self._unsealer = unsealer
         self._keys: list[Row] = []
+        self._forget_at = 0
         numbers = range(topics.partitions)
         self._alerts = [Fanout(Target(topics.alerts, n)) for n in numbers]
         register = unsealer.register if unsealer else None
@@ -137,10 +139,19 @@ class Accept:
             restarts.reached()
             consumer.subscribe(sorted(self._originators))
             while not self._stopping.is_set():
+                self._forget_what_is_over()
                 await self._accept_next(consumer, producer)
         finally:
             await consumer.stop()
             await producer.stop()
+
+    def _forget_what_is_over(self) -> None:
+        """Destroy the keys of alerts whose retention has ended, now and then."""
+        now = self._clock()
+        if self._unsealer is not None and now >= self._forget_at:
+            self._forget_at = now + _FORGET_EVERY_MS
+            if gone := self._unsealer.vault.forget(now):
+                log.info("keys.destroyed", count=gone)
 
     async def _accept_next(self, consumer: Consumer, producer: Producer) -> None:
         fetched = await consumer.getmany(timeout_ms=100, max_records=_ALERTS_AT_ONCE)
