@@ -5,7 +5,9 @@ LALI_TEST_KAFKA=host:port  an existing cluster
 unset                      a local one, from the jars that Maven resolves
 """
 
+import asyncio
 import os
+import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,8 @@ from hypothesis import settings
 
 from broker.cluster.jars import kafka_version
 from broker.cluster.local import LocalKafka
+from broker.errors import KafkaUnavailable
+from broker.wire.admin import admin
 from broker.wire.connection import Connection
 from broker.wire.topics import Topics
 
@@ -77,14 +81,39 @@ def htcds() -> Path:
 
 
 def _in_docker() -> Iterator[str]:
-    from testcontainers.kafka import KafkaContainer
+    """One node in a container, set as docker-compose.yml sets it, on a port of this machine."""
+    import yaml
+    from testcontainers.core.container import DockerContainer
 
+    compose = yaml.safe_load((Path(__file__).parents[1] / "docker-compose.yml").read_text())
     image = os.environ.get("LALI_TEST_KAFKA_IMAGE", f"apache/kafka:{kafka_version()}")
+    # Clients are sent to the advertised address, so the port must be known before the start.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     try:
-        container = KafkaContainer(image).start()
+        container = DockerContainer(image)
+        for name, value in compose["services"]["kafka"]["environment"].items():
+            container.with_env(name, str(value))
+        advertised = f"INSIDE://127.0.0.1:19092,MACHINE://127.0.0.1:{port}"
+        container.with_env("KAFKA_ADVERTISED_LISTENERS", advertised)
+        container.ports["9092/tcp"] = ("127.0.0.1", port)  # with_bind_ports knows no address
+        container.start()
     except Exception as error:
         pytest.skip(f"not run: no Kafka container could be started ({type(error).__name__})")
     try:
-        yield container.get_bootstrap_server()
+        asyncio.run(_answers(Connection(f"127.0.0.1:{port}")))
+        yield f"127.0.0.1:{port}"
     finally:
         container.stop()
+
+
+async def _answers(connection: Connection) -> None:
+    """Wait until the cluster answers as a client asks, not only until its port is open."""
+    async with asyncio.timeout(180):
+        while True:
+            try:
+                async with admin(connection):
+                    return
+            except KafkaUnavailable:
+                await asyncio.sleep(1)
