@@ -21,7 +21,12 @@ debian_packages() {
 }
 
 python_ok() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
-java_ok() { command -v java >/dev/null && [ "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -1)" -ge 17 ]; }
+java_ok() {
+  local found
+  command -v java >/dev/null || return 1
+  found=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -1) || true
+  [ "${found:-0}" -ge 17 ]
+}
 
 find_python() {
   local name
