@@ -55,7 +55,8 @@ def test_publishing_many_files_without_a_kafka_is_one_line_too(form, tmp_path):
 
 
 def _lali(command, folder, **more):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("LALI_")} | more
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("LALI_")}
+    environment |= {"LALI_PROTECTION": "off"} | more
     return subprocess.run(
         [sys.executable, "-m", "broker", *command.split()],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,

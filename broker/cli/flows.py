@@ -15,7 +15,8 @@ from broker.cli import print_json
 from broker.settings import load_settings
 
 _INTAKE = ("published", "accepted", "duplicates", "quarantined")
-_FEED = ("released", "withheld", "recalled", "delivered", "not_delivered", "dead_lettered")
+_DECIDED = ("released", "withheld", "recalled")
+_DELIVERED = ("delivered", "not_delivered", "dead_lettered")
 
 
 def flows(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
@@ -33,13 +34,19 @@ def flows(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
         return
     console = Console()
     console.print(_table("originator", by_originator(log), _INTAKE))
-    console.print(_table("feed", by_feed(log), _FEED))
+    # Two tables: names of feeds are long, and all columns in one leave no room for them.
+    feeds = by_feed(log)
+    console.print(_table("feed, as decided", feeds, _DECIDED))
+    console.print(_table("feed, as delivered", feeds, _DELIVERED))
 
 
 def _table(what: str, rows: dict[str, dict[str, int]], columns: tuple[str, ...]) -> Table:
-    table = Table(what)
+    """Return the rows that have anything in one of *columns*."""
+    table = Table()
+    table.add_column(what, no_wrap=True)
     for column in columns:
         table.add_column(column.replace("_", " "), justify="right")
     for name, counts in rows.items():
-        table.add_row(name, *(str(counts.get(column, 0) or "·") for column in columns))
+        if any(counts.get(column) for column in columns):
+            table.add_row(name, *(str(counts.get(column, 0) or "·") for column in columns))
     return table
