@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from broker.cluster.jars import kafka_version
 from broker.cluster.local import LocalKafka
@@ -23,7 +23,7 @@ from broker.wire.connection import Connection
 from broker.wire.topics import Topics
 
 # Time is never a criterion of a test here: machines are shared and noisy.
-settings.register_profile("lali", deadline=None)
+settings.register_profile("lali", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lali")
 
 # Most tests look at one stage with plain alerts; those of protection ask for it.
