@@ -1,0 +1,93 @@
+"""Restarts of deliver: what is recorded is never delivered again, the rest under its key."""
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from delivering import FEED, Partner, Region, until
+
+from broker.testing import alert_id_of, make_alert
+
+pytestmark = pytest.mark.kafka
+
+ALERT = alert_id_of(1)
+
+
+@pytest.fixture
+async def region(connection, topics):
+    made = Region(connection, topics)
+    await made.prepare()
+    return made
+
+
+def _alert(revision=1, alert_id=ALERT, **label):
+    kind = {} if revision == 1 else {"message_type": "UPDATE"}
+    return make_alert(alert_id=alert_id, revision=revision, **(kind | label))
+
+
+async def test_a_restart_redelivers_nothing(region):
+    await region.route(_alert(), _alert(alert_id=alert_id_of(2)))
+    first, second = Partner(), Partner()
+    async with region.delivering({FEED: first}) as role:
+        await until(lambda: role.status()[FEED].delivered == 2)
+        await region.recorded(2)
+    await region.route(_alert(2))
+
+    async with region.delivering({FEED: second}) as role:
+        await until(lambda: role.status()[FEED].delivered == 1)
+
+    assert second.seen() == [(2, "RELEASE")]
+
+
+async def test_what_is_recorded_is_not_delivered_again_though_no_offset_was_committed(
+    region, monkeypatch
+):
+    await region.route(_alert())
+    partner = Partner()
+    commit = AIOKafkaConsumer.commit
+    failing = True
+
+    async def fail(self, offsets=None):
+        if failing and next(iter(offsets)).topic == region.topics.feed(FEED):
+            raise KafkaError("SYNTHETIC")
+        await commit(self, offsets)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", fail)
+    async with region.delivering({FEED: partner}):
+        await region.recorded(1)
+    await region.route(_alert(2))
+    async with region.delivering({FEED: partner}):
+        await region.recorded(2)
+    failing = False
+    before = await region.ends()
+    async with region.delivering({FEED: partner}):
+        await region.route(_alert(3))
+        await region.recorded(3)
+
+    assert partner.seen() == [(1, "RELEASE"), (2, "RELEASE"), (3, "RELEASE")]
+    assert before == [("DELIVERED", 1, None), ("DELIVERED", 2, None)]
+    assert await region.ends() == [*before, ("DELIVERED", 3, None)]
+
+
+async def test_before_it_is_recorded_a_delivery_repeats_under_the_same_key(region, monkeypatch):
+    from broker.pipeline.delivery_writer import DeliveryWriter
+
+    await region.route(_alert())
+    partner = Partner()
+    flush = DeliveryWriter.flush
+    failing = True
+
+    async def fail(self):
+        nonlocal failing
+        if failing and self._pending:
+            failing = False
+            raise KafkaError("SYNTHETIC")
+        await flush(self)
+
+    monkeypatch.setattr(DeliveryWriter, "flush", fail)
+    async with region.delivering({FEED: partner}) as role:
+        await until(lambda: role.status()[FEED].delivered == 2)
+
+    assert len(partner.keys) == 2
+    assert len(set(partner.keys)) == 1
+    assert await region.ends() == [("DELIVERED", 1, None)]
+    assert (await region.audit()).repeated == 1
