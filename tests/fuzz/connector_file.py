@@ -37,4 +37,6 @@ def seeds():
     return {name: text.encode() for name, text in named.items()}
 
 
-TARGET = Target(read, seeds, refusals=(BundleInvalid, SettingsInvalid), names_names=True)
+TARGET = Target(
+    read, seeds, refusals=(BundleInvalid, SettingsInvalid), names_names=True, most_bytes=512
+)

@@ -39,6 +39,7 @@ class Target:
         read: Takes any bytes; raises nothing but refusals.
         seeds: Inputs that it accepts, by name.
         refusals: The errors that it may raise.
+        most_bytes: Longest input that is tried.
         names_names: Whether its texts may repeat names: files of operators hold no person.
     """
 
@@ -46,6 +47,7 @@ class Target:
     seeds: Callable[[], dict[str, bytes]]
     refusals: tuple[type[Exception], ...] = (Rejected,)
     names_names: bool = False
+    most_bytes: int = 4096
 
     def feed(self, data: bytes) -> None:
         """Read *data*; raise what must never be."""

@@ -20,4 +20,4 @@ def seeds():
     return {"two": line + b"\r\n\n" + line, "one-is-bad": b"{}\n{" + MARK.encode() + b"\n{}\n"}
 
 
-TARGET = Target(read, seeds)
+TARGET = Target(read, seeds, most_bytes=512)

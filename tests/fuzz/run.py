@@ -25,14 +25,14 @@ def main() -> None:
         options = [
             f"-runs={runs}",
             "-seed=1",
+            f"-max_len={target.most_bytes}",
             "-timeout=60",  # of what never ends; a second of processor time is the harness's
             "-rss_limit_mb=0",  # the harness counts from where the target began
             f"-artifact_prefix={crashers}/",
             "-print_final_stats=1",
             *more,
         ]
-        found = [str(folder) for folder in (HERE / "seeds" / name, crashers) if folder.is_dir()]
-        atheris.Setup([sys.argv[0], *options, corpus, *found], target.feed)
+        atheris.Setup([sys.argv[0], *options, corpus, str(HERE / "seeds" / name)], target.feed)
         atheris.Fuzz()
 
 
