@@ -1,9 +1,5 @@
 """Signatures: what a key did not sign is refused, at accept and at every recipient."""
 
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from uuid import uuid4
-
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -14,35 +10,15 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from hypothesis import given
 from hypothesis import strategies as st
 from sealed import (
-    ALL,
-    FIJI,
-    OWN,
-    SAMOA,
-    an_alert,
-    changed_register,
     flipped,
-    keeper_with,
-    key_ids,
     open_alert,
-    opener,
     protection,
     reason_of,
-    released,
-    sealed,
-    shown,
-    signing_key_id,
-    with_tail,
 )
+from signing import both_refuse, published, release, signed_anew, verified
 
-from broker.model.release import ReleaseKind
-from broker.pipeline.open_release import read_verified, verify_release
-from broker.protect.register import Holder, Register
 from broker.protect.signature import SIGN, is_valid
 from broker.protect.statement import commit_distribution, make_statement
-from broker.testing import make_alert, make_recall
-from broker.wire import codec
-from broker.wire.alert_bytes import UUID_BYTES
-from broker.wire.alert_codec import encode_alert
 from broker.wire.sealing import AlertParts, ReleaseParts
 
 #: Order of the group of P-256 (FIPS 186-5).
@@ -59,43 +35,6 @@ def public_of(private) -> bytes:
 
 
 PUBLIC = public_of(PRIVATE)
-
-
-@cache
-def published() -> bytes:
-    return sealed(an_alert(), bytes(32))
-
-
-@cache
-def release() -> bytes:
-    return released(published(), {OWN: ALL})[OWN]
-
-
-def verified(value: bytes, register: Register | None = None, at: datetime | None = None) -> None:
-    """Verify as a recipient does."""
-    register = register or protection().folder.register()
-    verify_release(register, ReleaseParts(value), FIJI, at or datetime.now(UTC))
-
-
-def signed_anew(published: bytes, **fields) -> bytes:
-    return with_tail(published, signature=lambda signature: signature._replace(**fields))
-
-
-def release_with(**fields) -> ReleaseParts:
-    """Return the release with its signature changed."""
-    parts = ReleaseParts(release())
-    parts.signature = parts.signature._replace(**fields)
-    return parts
-
-
-def both_refuse(**fields) -> set[tuple[str, str]]:
-    """Return why accept and a recipient refuse an alert whose signature was changed so."""
-    register = protection().folder.register()
-    now = datetime.now(UTC)
-    return {
-        reason_of(open_alert, signed_anew(published(), **fields)),
-        reason_of(verify_release, register, release_with(**fields), FIJI, now),
-    }
 
 
 def test_what_an_originator_signed_is_accepted_and_verifies():
@@ -196,92 +135,6 @@ def test_a_signature_by_a_stronger_curve_counts_as_little_as_any_other():
     assert not is_valid(public_of(private), value, MESSAGE)
 
 
-def test_a_signature_of_another_alert_is_none():
-    other = AlertParts(sealed(an_alert())).signature
-
-    assert both_refuse(value=other.value) == {("SIGNATURE_INVALID", "signature.value")}
-
-
-def test_a_signature_by_another_unit_is_refused_by_its_key_and_by_its_bytes():
-    statement = open_alert(published()).statement
-    value = protection().folder.keeper.sign(signing_key_id(SAMOA), statement.signed)
-
-    assert both_refuse(key_id=signing_key_id(SAMOA), value=value) == {
-        ("KEY_OF_OTHER_UNIT", "signature.key_id")
-    }
-    assert both_refuse(value=value) == {("SIGNATURE_INVALID", "signature.value")}
-
-
-@pytest.mark.parametrize("name", ["", "none", "ECDSA-P256-SHA1", "ecdsa-p256-sha256", "HS256"])
-def test_another_algorithm_is_never_chosen_by_a_record(name):
-    assert both_refuse(algorithm=name) == {("ALGORITHM_DIFFERS", "signature.algorithm")}
-
-
-def test_a_key_for_sealing_signs_nothing():
-    register = protection().folder.register()
-    ids = [i for i in key_ids(FIJI, Holder.UNIT) if i != signing_key_id()]
-
-    for key_id in ids:
-        name = register.by_id[key_id].algorithm.value
-        for algorithm in (name, "ECDSA-P256-SHA256"):
-            assert both_refuse(key_id=key_id, algorithm=algorithm) == {
-                ("ALGORITHM_DIFFERS", "signature.algorithm")
-            }
-
-
-@pytest.mark.parametrize("holder", [Holder.FEED, Holder.HUB])
-def test_a_key_of_a_feed_or_of_the_hub_is_no_units(holder):
-    key_id = key_ids(OWN if holder is Holder.FEED else "hub", holder)[0]
-
-    assert both_refuse(key_id=key_id) == {("KEY_OF_OTHER_UNIT", "signature.key_id")}
-
-
-@pytest.mark.parametrize("key_id", ["", "0" * 16, "../officers/one", "\x00"])
-def test_a_key_that_nobody_knows_is_unknown(key_id):
-    assert both_refuse(key_id=key_id) == {("KEY_UNKNOWN", "signature.key_id")}
-
-
-@pytest.mark.parametrize(
-    ("field", "days", "reason"),
-    [
-        ("revoked_at", -1, "KEY_REVOKED"),
-        ("revoked_at", 0, "KEY_REVOKED"),
-        ("not_before", 1, "KEY_NOT_YET_VALID"),
-        ("not_after", -1, "KEY_EXPIRED"),
-        ("not_after", 0, "KEY_EXPIRED"),
-    ],
-)
-def test_a_key_that_does_not_count_now_is_refused_with_its_own_reason(field, days, reason):
-    now = datetime.now(UTC)
-    register = changed_register(signing_key_id(), **{field: now + timedelta(days)})
-
-    refused = reason_of(open_alert, published(), register=register, now=lambda: now)
-    assert refused == (reason, "signature.key_id")
-    assert reason_of(verified, release(), register, now) == refused
-
-
-def test_what_was_signed_before_a_key_was_revoked_still_verifies():
-    now = datetime.now(UTC)
-    register = changed_register(signing_key_id(), revoked_at=now)
-
-    verified(release(), register, now - timedelta(seconds=1))
-    assert reason_of(verified, release(), register, now)[0] == "KEY_REVOKED"
-
-
-def test_without_a_signature_nothing_is_accepted_and_nothing_verifies():
-    bare = with_tail(published(), signature=lambda _: None)
-    assert reason_of(open_alert, bare) == ("SIGNATURE_MISSING", "signature")
-    parts = ReleaseParts(release())
-    parts.signature = None
-    register = protection().folder.register()
-    refused = reason_of(verify_release, register, parts, FIJI, datetime.now(UTC))
-    assert refused == ("SIGNATURE_MISSING", "signature")
-    parts = ReleaseParts(release())
-    parts.distribution_commitment = None
-    refused = reason_of(verify_release, register, parts, FIJI, datetime.now(UTC))
-    assert refused == ("SIGNATURE_MISSING", "signature")
-
-
 SLOTS = AlertParts(published()).slots
 
 
@@ -316,54 +169,3 @@ def test_a_bit_changed_in_label_or_distribution_changes_the_statement(data):
         parts.signature.value,
         changed.signed,
     )
-
-
-def test_a_recipient_reads_no_release_that_stands_for_another_alert():
-    # Alert id and revision stand before the label, too; only those in the label are signed.
-    value = release()
-    start = value.index(ReleaseParts(value).alert_id)
-    keyless = opener(OWN, unwrapper=keeper_with())
-    assert read_verified(value, keyless).sealed
-
-    for place in (start, start + UUID_BYTES):
-        refused = reason_of(read_verified, flipped(value, place * 8 + 2), keyless)
-        assert refused[0] == "FIELD_INVALID"
-
-
-def release_record(**fields) -> bytes:
-    """Return the release with fields of its record changed, as who writes topics could."""
-    record = codec.decode(release(), "release")
-    return codec.encode("release", record | fields)
-
-
-def test_content_without_a_label_is_not_read_as_if_it_were_signed():
-    forged = codec.decode(encode_alert(make_alert(mark="FORGED")), "alert")["compartments"]
-    bare = {"feed_key": None, "slot_keys": None, "label": None, "compartments": forged}
-
-    for kind in ("RELEASE", "RECALL", "UNKNOWN"):
-        refused = reason_of(read_verified, release_record(kind=kind, **bare), opener(OWN))
-        assert refused[0] in {"FIELD_MISSING", "FIELD_INVALID", "CODE_UNKNOWN"}
-
-
-@pytest.mark.parametrize(
-    ("fields", "refused"),
-    [
-        ({"kind": "UNKNOWN"}, ("CODE_UNKNOWN", "kind")),
-        ({"kind": "RECALL"}, ("FIELD_INVALID", "label")),
-        ({"label": None}, ("FIELD_MISSING", "label")),
-        ({"compartments": None}, ("FIELD_MISSING", "compartments")),
-        ({"signature": None}, ("SIGNATURE_MISSING", "signature")),
-        ({"distribution_commitment": None}, ("SIGNATURE_MISSING", "signature")),
-        ({"distribution_commitment": bytes(32)}, ("SIGNATURE_INVALID", "signature.value")),
-    ],
-)
-def test_a_release_is_whole_or_refused(fields, refused):
-    assert reason_of(read_verified, release_record(**fields), opener(OWN)) == refused
-
-
-def test_a_recall_carries_nothing_and_is_read_as_it_is():
-    recall = make_recall(uuid4(), 2).value
-
-    view = read_verified(recall, opener(OWN))
-
-    assert (view.kind, view.label, shown(view)) == (ReleaseKind.RECALL, None, 0)
