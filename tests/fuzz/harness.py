@@ -24,7 +24,7 @@ class TooSlow(Exception):
 
 
 class TooLarge(Exception):
-    """One process grew by more than 64 MB."""
+    """One input took more than 64 MB."""
 
 
 class ValueRepeated(Exception):
@@ -51,16 +51,17 @@ class Target:
 
     def feed(self, data: bytes) -> None:
         """Read *data*; raise what must never be."""
-        before, started = _grown_from(), time.thread_time()
+        before, started = peak_bytes(), time.thread_time()
         try:
             self.read(data)
         except self.refusals as refusal:
             if not self.names_names:
                 refuse_values(refusal)
-        if time.thread_time() - started > MOST_SECONDS:
-            raise TooSlow
-        if _peak_bytes() - before > MOST_BYTES:
+        spent, grown = time.thread_time() - started, peak_bytes() - before
+        if grown > MOST_BYTES:
             raise TooLarge
+        if spent > MOST_SECONDS:
+            raise TooSlow
 
 
 def refuse_values(refusal: Exception) -> None:
@@ -88,10 +89,6 @@ def _folder() -> Path:
     return Path(made.name)
 
 
-@cache
-def _grown_from() -> int:
-    return _peak_bytes()
-
-
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
+    """Return the most memory that this process has had resident."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -19,6 +19,8 @@ def main() -> None:
     name, runs, *more = sys.argv[1:]
     with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
         target = importlib.import_module(f"fuzz.{name}").TARGET
+    harness = importlib.import_module("fuzz.harness")
+    most_mb = (harness.peak_bytes() + harness.MOST_BYTES) >> 20
     crashers = HERE / "crashers" / name
     crashers.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lali-corpus-") as corpus:
@@ -27,7 +29,7 @@ def main() -> None:
             "-seed=1",
             f"-max_len={target.most_bytes}",
             "-timeout=60",  # of what never ends; a second of processor time is the harness's
-            "-rss_limit_mb=0",  # the harness counts from where the target began
+            f"-rss_limit_mb={most_mb}",  # of what grows from input to input
             f"-artifact_prefix={crashers}/",
             "-print_final_stats=1",
             *more,
