@@ -81,10 +81,7 @@ def scratch(name: str) -> Path:
 
 @cache
 def _folder() -> Path:
-    in_memory = Path("/dev/shm")
-    made = tempfile.TemporaryDirectory(
-        prefix="lali-fuzz-", dir=in_memory if in_memory.is_dir() else None
-    )
+    made = tempfile.TemporaryDirectory(prefix="lali-fuzz-")
     _kept.append(made)  # it goes with the process
     return Path(made.name)
 
