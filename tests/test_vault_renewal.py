@@ -184,3 +184,35 @@ def _undo_renaming(folder: Path, old_key: bytes) -> None:
     (folder / "vault.key").rename(folder / "vault.next")
     (folder / "vault.key").touch(mode=0o600)
     (folder / "vault.key").write_bytes(old_key)
+
+
+_STARTING = """
+import sys
+from pathlib import Path
+from broker.protect.vault import FileVault, Row
+print("ready", flush=True)
+sys.stdin.readline()
+number = int(sys.argv[2])
+vault = FileVault(Path(sys.argv[1]))
+vault.keep([Row(number.to_bytes(32, "big"), number.to_bytes(16, "big"), bytes([number]) * 32, 1)])
+"""
+
+
+def test_processes_that_start_at_once_share_one_vault():
+    for _ in range(2):
+        fresh = scratch() / "vault"
+        starting = [
+            subprocess.Popen(
+                [sys.executable, "-c", _STARTING, str(fresh), str(number)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            for number in range(1, 5)
+        ]
+        for process in starting:
+            process.stdout.readline()
+        for process in starting:
+            process.stdin.close()
+        assert [process.wait(60) for process in starting] == [0] * 4
+        rows = [row(number) for number in range(1, 5)]
+        assert found(FileVault(fresh), *rows) == {each.digest for each in rows}
