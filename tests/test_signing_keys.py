@@ -64,6 +64,15 @@ def test_a_key_of_a_feed_or_of_the_hub_is_no_units(holder):
     assert both_refuse(key_id=key_id) == {("KEY_OF_OTHER_UNIT", "signature.key_id")}
 
 
+@pytest.mark.parametrize("holder", [Holder.FEED, Holder.HUB])
+def test_a_key_of_a_feed_that_is_called_like_the_unit_is_not_the_units(holder):
+    register = changed_register(signing_key_id(), holder=holder)
+
+    refused = reason_of(open_alert, published(), register=register)
+    assert refused == ("KEY_OF_OTHER_UNIT", "signature.key_id")
+    assert reason_of(verified, release(), register) == refused
+
+
 @pytest.mark.parametrize("key_id", ["", "0" * 16, "../officers/one", "\x00"])
 def test_a_key_that_nobody_knows_is_unknown(key_id):
     assert both_refuse(key_id=key_id) == {("KEY_UNKNOWN", "signature.key_id")}

@@ -10,6 +10,7 @@ from sealed import (
     SAMOA,
     TONGA,
     an_alert,
+    changed_register,
     key_ids,
     open_alert,
     protection,
@@ -151,3 +152,11 @@ def test_a_seal_that_is_not_as_it_should_be_is_refused_with_its_reason(what):
     made, change, refused = SEALS[what]
 
     assert reason_of(open_alert, with_seal(made(), change)) == refused
+
+
+def test_a_feed_that_is_called_like_a_named_unit_is_not_that_unit():
+    key_id = AlertParts(red()).seal.recipients[0].key_id
+    register = changed_register(key_id, holder=Holder.FEED)
+
+    refused = reason_of(open_alert, red(), register=register)
+    assert refused == ("KEY_OF_OTHER_UNIT", "seal.recipients")
