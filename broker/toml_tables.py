@@ -9,10 +9,11 @@ import re
 import tomllib
 from typing import Any
 
-#: Largest text, characters, and most dots between the names of one line. Together they hold
-#: what tomllib keeps of dotted keys under 32 MB.
+#: Largest text, characters; most dots between names in one line, and in all. Together they
+#: hold what tomllib makes of tables within tables under 64 MB.
 MAX_CHARACTERS = 1 << 18
-MAX_DOTS = 32
+MAX_DOTS = 6
+MAX_DOTS_IN_ALL = 20_000
 
 # Comments and strings as TOML parts them, so that their own dots do not count.
 _TOKEN = re.compile(
@@ -46,11 +47,12 @@ def read_tables(text: str) -> dict[str, Any]:
 
 
 def _refuse_long_keys(text: str) -> None:
-    dots = 0
+    dots = in_all = 0
     for token in _TOKEN.finditer(text):
         if token[0] == ".":
             dots += 1
-            if dots > MAX_DOTS:
+            in_all += 1
+            if dots > MAX_DOTS or in_all > MAX_DOTS_IN_ALL:
                 raise TomlInvalid("a key has too many parts")
         elif token[0] == "\n":
             dots = 0

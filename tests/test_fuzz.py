@@ -10,11 +10,24 @@ import os
 import re
 import subprocess
 import sys
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from fuzz.harness import (
+    MARK,
+    MOST_BYTES,
+    MOST_SECONDS,
+    Target,
+    TooLarge,
+    TooSlow,
+    ValueRepeated,
+)
 from fuzz.names import SHARES
+
+from broker.errors import Rejected
+from broker.model.reason import Reason
 
 HERE = Path(__file__).parent
 AT_ONCE = 2
@@ -47,6 +60,34 @@ def test_seeds_are_taken(name):
 @pytest.mark.parametrize("name", SHARES)
 def test_every_target_has_seeds(name):
     assert list((HERE / "fuzz" / "seeds" / name).iterdir())
+
+
+def busy(_data):
+    until = time.thread_time() + MOST_SECONDS * 1.2
+    while time.thread_time() < until:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("read", "found"),
+    [
+        (lambda data: data[0], IndexError),
+        (busy, TooSlow),
+        (lambda _data: b"x" * (8 * MOST_BYTES), TooLarge),
+    ],
+)
+def test_what_must_never_be_is_found(read, found):
+    with pytest.raises(found):
+        Target(read, dict).feed(b"")
+
+
+def test_a_value_in_an_error_text_is_found():
+    def read(data):
+        raise Rejected(Reason.FIELD_INVALID, data.decode())
+
+    Target(read, dict).feed(b"path")
+    with pytest.raises(ValueRepeated):
+        Target(read, dict).feed(b"path." + MARK.encode())
 
 
 class Runs:

@@ -205,3 +205,18 @@ def test_the_approval_of_a_register_does_not_let_a_bundle_decide(folder):
 
     with pytest.raises(SettingsInvalid, match="APPROVAL_DIFFERS"):
         folder.require_bundle(digest)
+
+
+def test_the_approval_of_a_bundle_puts_no_register_in_force(folder):
+    wanted = next_register(folder, folder.register().keys[1:])
+    digest = wanted.digest().hex()
+    agree(folder, ChangeKind.BUNDLE, digest)
+    approved = json.loads((folder.path / "bundles" / f"{digest}.json").read_text())
+
+    edit(
+        folder,
+        lambda c: c.update(register_=wanted.model_dump(mode="json"), approved=approved),
+    )
+
+    with pytest.raises(SettingsInvalid, match="APPROVAL_DIFFERS"):
+        folder.register()

@@ -4,12 +4,13 @@ The plain form lives in accept's memory while it is checked, and nowhere else. T
 closed: the hub has no key to it, so only label, distribution and signature are checked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from broker.errors import Rejected
 from broker.model.reason import Reason
+from broker.protect.algorithms import WRAP_BYTES, Algorithm
 from broker.protect.register import HUB, Holder, RegisterOf
 from broker.protect.signature import verify
 from broker.protect.slot_seal import AlertKeys, SealBroken
@@ -88,15 +89,30 @@ class Unsealer:
         verify(self.register(), originator, parts.signature, statement.signed, self._now())
         if label["message_type"] != "CANCEL" and self.vault.is_erased(parts.alert_id):
             raise Rejected(Reason.ERASED, "label.alert_id")
-        alert_key = self._alert_key(parts, seal, label["tlp"])
+        if label["tlp"] in _RED:
+            self._check_end_to_end(seal, record["distribution"]["named_recipients"])
+            alert_key = None
+        else:
+            alert_key = self._alert_key(parts, seal)
         plain = _plain(parts, alert_key)
         return Unsealed(plain, stripped(parts), statement, parts.alert_id, alert_key)
 
-    def _alert_key(self, parts: AlertParts, seal: Seal, tlp: str) -> bytes | None:
-        if tlp in _RED:
-            if seal.hub is not None:
-                raise Rejected(Reason.SEAL_NOT_END_TO_END, "seal.hub")
-            return None
+    def _check_end_to_end(self, seal: Seal, named: Sequence[str]) -> None:
+        """Check that the alert key is wrapped for each named recipient, and for nobody else."""
+        if seal.hub is not None:
+            raise Rejected(Reason.SEAL_NOT_END_TO_END, "seal.hub")
+        if [wrap.owner for wrap in seal.recipients] != sorted(set(named)):
+            raise Rejected(Reason.SEAL_NOT_END_TO_END, "seal.recipients")
+        for wrap in seal.recipients:
+            key = self.register().by_id.get(wrap.key_id)
+            if key is None:
+                raise Rejected(Reason.KEY_UNKNOWN, "seal.recipients")
+            if key.holder is not Holder.UNIT or key.owner != wrap.owner:
+                raise Rejected(Reason.KEY_OF_OTHER_UNIT, "seal.recipients")
+            if key.algorithm is not Algorithm.HPKE_X25519:
+                raise Rejected(Reason.ALGORITHM_DIFFERS, "seal.recipients")
+
+    def _alert_key(self, parts: AlertParts, seal: Seal) -> bytes:
         if seal.hub is None:
             raise Rejected(Reason.SEAL_MISSING, "seal.hub")
         if seal.recipients:
@@ -108,6 +124,8 @@ class Unsealer:
         if key is None or key.holder is not Holder.HUB or hub.owner != HUB:
             raise Rejected(Reason.KEY_UNKNOWN, "seal.hub.key_id")
         info = alert_info(parts.alert_id, parts.revision, hub.key_id)
+        if len(hub.wrapped) != WRAP_BYTES:
+            raise Rejected(Reason.SEAL_BROKEN, "seal.hub.wrapped")
         try:
             return self._unwrapper.unwrap(hub.key_id, hub.wrapped, info)
         except KeyError:

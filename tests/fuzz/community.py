@@ -36,4 +36,10 @@ def read(data):
     read_directory(file)
 
 
-TARGET = Target(read, lambda: {"small": SEED.encode()}, refusals=(BundleInvalid,), names_names=True)
+TARGET = Target(
+    read,
+    lambda: {"small": SEED.encode()},
+    refusals=(BundleInvalid,),
+    names_names=True,
+    most_bytes=512,
+)

@@ -17,7 +17,7 @@ SEEDS = {
     '{ url = "https://partner.example/in", secret = { env = "LALI_FUZZ" } } }',
     "kafka": '{ type = "kafka", settings = { bootstrap_servers = "localhost:9092", topic = "a" } }',
 }
-#: As docs/fuzzing.md says: a webhook's secret is named in the file, and found here.
+# A webhook's secret is named in the file, and found here.
 os.environ["LALI_FUZZ"] = "whsec_" + "c3ludGhldGlj" * 3
 
 DIRECTORY = directory_in(SimpleNamespace(name="community.toml"), SEED)
@@ -37,4 +37,6 @@ def seeds():
     return {name: text.encode() for name, text in named.items()}
 
 
-TARGET = Target(read, seeds, refusals=(BundleInvalid, SettingsInvalid), names_names=True)
+TARGET = Target(
+    read, seeds, refusals=(BundleInvalid, SettingsInvalid), names_names=True, most_bytes=512
+)

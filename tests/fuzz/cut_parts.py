@@ -53,4 +53,4 @@ def seeds():
     return {f"{kind}-{name}": v for kind, made in kinds.items() for name, v in made().items()}
 
 
-TARGET = Target(read, seeds)
+TARGET = Target(read, seeds, most_bytes=5000)

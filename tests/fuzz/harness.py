@@ -24,7 +24,7 @@ class TooSlow(Exception):
 
 
 class TooLarge(Exception):
-    """One process grew by more than 64 MB."""
+    """One input took more than 64 MB."""
 
 
 class ValueRepeated(Exception):
@@ -39,6 +39,7 @@ class Target:
         read: Takes any bytes; raises nothing but refusals.
         seeds: Inputs that it accepts, by name.
         refusals: The errors that it may raise.
+        most_bytes: Longest input that is tried.
         names_names: Whether its texts may repeat names: files of operators hold no person.
     """
 
@@ -46,19 +47,21 @@ class Target:
     seeds: Callable[[], dict[str, bytes]]
     refusals: tuple[type[Exception], ...] = (Rejected,)
     names_names: bool = False
+    most_bytes: int = 4096
 
     def feed(self, data: bytes) -> None:
         """Read *data*; raise what must never be."""
-        before, started = _grown_from(), time.thread_time()
+        before, started = peak_bytes(), time.thread_time()
         try:
             self.read(data)
         except self.refusals as refusal:
             if not self.names_names:
                 refuse_values(refusal)
-        if time.thread_time() - started > MOST_SECONDS:
-            raise TooSlow
-        if _peak_bytes() - before > MOST_BYTES:
+        spent, grown = time.thread_time() - started, peak_bytes() - before
+        if grown > MOST_BYTES:
             raise TooLarge
+        if spent > MOST_SECONDS:
+            raise TooSlow
 
 
 def refuse_values(refusal: Exception) -> None:
@@ -78,18 +81,11 @@ def scratch(name: str) -> Path:
 
 @cache
 def _folder() -> Path:
-    in_memory = Path("/dev/shm")
-    made = tempfile.TemporaryDirectory(
-        prefix="lali-fuzz-", dir=in_memory if in_memory.is_dir() else None
-    )
+    made = tempfile.TemporaryDirectory(prefix="lali-fuzz-")
     _kept.append(made)  # it goes with the process
     return Path(made.name)
 
 
-@cache
-def _grown_from() -> int:
-    return _peak_bytes()
-
-
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
+    """Return the most memory that this process has had resident."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -57,4 +57,4 @@ def seeds():
     }
 
 
-TARGET = Target(read, seeds)
+TARGET = Target(read, seeds, most_bytes=1024)

@@ -35,4 +35,4 @@ def _stored(written):
     return again.getvalue()
 
 
-TARGET = Target(read, seeds)
+TARGET = Target(read, seeds, most_bytes=20_000)

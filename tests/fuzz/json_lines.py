@@ -1,8 +1,9 @@
 """A file of JSON Lines."""
 
+import json
+
 from fuzz.harness import MARK, Target, refuse_values, scratch
 
-from broker.testing import make_label
 from connectors.intake.lali_json import read_lines
 
 
@@ -15,9 +16,10 @@ def read(data):
 
 
 def seeds():
-    label = str(sorted(make_label(alert_id=MARK, originated_at="", expires_at=""))).encode()
-    line = b'{"label": ' + label.replace(b"'", b'"') + b', "persons": [{"pid": "p1"}]}'
+    label = {"originator": "fiji-police", "tlp": "AMBER", "source_type": "AGENCY"}
+    person = {"pid": "p1", "roles": ["VICTIM_POSSIBLE"], "names": [MARK]}
+    line = json.dumps({"label": label, "persons": [person]}).encode()
     return {"two": line + b"\r\n\n" + line, "one-is-bad": b"{}\n{" + MARK.encode() + b"\n{}\n"}
 
 
-TARGET = Target(read, seeds)
+TARGET = Target(read, seeds, most_bytes=512)

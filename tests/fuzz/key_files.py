@@ -98,4 +98,4 @@ def seeds():
     }
 
 
-TARGET = Target(read, seeds, refusals=(Rejected, SettingsInvalid))
+TARGET = Target(read, seeds, refusals=(Rejected, SettingsInvalid), most_bytes=2048)

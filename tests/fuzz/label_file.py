@@ -30,4 +30,4 @@ def seeds():
     return {"toml": TOML.encode(), "json": json.dumps(draft).encode()}
 
 
-TARGET = Target(read, seeds)
+TARGET = Target(read, seeds, most_bytes=256)

@@ -25,4 +25,4 @@ def seeds():
     return whole | {"persons": json.dumps(people).encode()}
 
 
-TARGET = Target(read, seeds)
+TARGET = Target(read, seeds, most_bytes=512)

@@ -4,6 +4,8 @@ Seeds come from seeds/TARGET; an input that crashes is kept in crashers/TARGET.
 """
 
 import importlib
+import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,24 +18,40 @@ INSTRUMENTED = ["broker", "connectors", "fuzz", "tomllib", "json", "openpyxl", "
 
 
 def main() -> None:
-    name, runs, *more = sys.argv[1:]
+    """Run libFuzzer in a process of its own: it ends without cleaning up behind itself."""
+    if "LALI_FUZZ_FOLDER" in os.environ:
+        fuzz(Path(os.environ["LALI_FUZZ_FOLDER"]), *sys.argv[1:])
+        return
+    in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="lali-fuzz-", dir=in_memory) as folder:
+        environment = os.environ | {"LALI_FUZZ_FOLDER": folder, "TMPDIR": folder}
+        command = [sys.executable, "-m", "fuzz.run", *sys.argv[1:]]
+        sys.exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+def fuzz(folder: Path, name: str, runs: str, *more: str) -> None:
+    """Run target *name*; what reaches new code is kept in *folder* meanwhile."""
     with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
         target = importlib.import_module(f"fuzz.{name}").TARGET
+    harness = importlib.import_module("fuzz.harness")
+    most_mb = (harness.peak_bytes() + harness.MOST_BYTES) >> 20
     crashers = HERE / "crashers" / name
     crashers.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="lali-corpus-") as corpus:
-        options = [
-            f"-runs={runs}",
-            "-seed=1",
-            "-timeout=60",  # of what never ends; a second of processor time is the harness's
-            "-rss_limit_mb=0",  # the harness counts from where the target began
-            f"-artifact_prefix={crashers}/",
-            "-print_final_stats=1",
-            *more,
-        ]
-        found = [str(folder) for folder in (HERE / "seeds" / name, crashers) if folder.is_dir()]
-        atheris.Setup([sys.argv[0], *options, corpus, *found], target.feed)
-        atheris.Fuzz()
+    corpus = folder / "corpus"
+    corpus.mkdir()
+    options = [
+        f"-runs={runs}",
+        "-seed=1",
+        f"-max_len={target.most_bytes}",
+        "-timeout=60",  # of what never ends; a second of processor time is the harness's
+        f"-rss_limit_mb={most_mb}",  # of what grows from input to input
+        f"-artifact_prefix={crashers}/",
+        "-print_final_stats=1",
+        *more,
+    ]
+    seeds = HERE / "seeds" / name
+    atheris.Setup([sys.argv[0], *options, str(corpus), str(seeds)], target.feed)
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":

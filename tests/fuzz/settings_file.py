@@ -25,5 +25,9 @@ def read(data):
 
 
 TARGET = Target(
-    read, lambda: {"some": SEED.encode()}, refusals=(SettingsInvalid,), names_names=True
+    read,
+    lambda: {"some": SEED.encode()},
+    refusals=(SettingsInvalid,),
+    names_names=True,
+    most_bytes=512,
 )

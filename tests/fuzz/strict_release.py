@@ -11,4 +11,4 @@ def seeds():
     return samples.plain_releases() | sealed
 
 
-TARGET = Target(decode_release, seeds)
+TARGET = Target(decode_release, seeds, most_bytes=5000)
