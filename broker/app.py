@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import structlog
@@ -65,7 +66,18 @@ class Parts:
     community: Directory
     topics: Topics
     decider: Decider
-    protection: Protection | None = None
+
+    @cached_property
+    def protection(self) -> Protection | None:
+        """The keys of this deployment, or None where protection is off.
+
+        Who only reads what is not sealed, such as the audit log, needs none.
+
+        Raises:
+            SettingsInvalid: There are none, or two officers did not agree to them or the
+                bundle.
+        """
+        return make_protection(self.settings, self.bundle, self.community)
 
     def connection(self, role: str) -> Connection:
         """Return how *role* reaches the cluster, as its own principal where there are several.
@@ -119,8 +131,7 @@ def make_parts(settings: Settings, overlay: dict[str, Any] | None = None) -> Par
     chosen = settings.connector_overlay() if overlay is None else overlay
     community = with_connectors(bundle.community, chosen)
     topics = Topics(settings.topic_prefix, settings.partitions)
-    protection = make_protection(settings, bundle, community)
-    return Parts(settings, bundle, community, topics, Decider(bundle), protection)
+    return Parts(settings, bundle, community, topics, Decider(bundle))
 
 
 def make_protection(settings: Settings, bundle: Bundle, community: Directory) -> Protection | None:

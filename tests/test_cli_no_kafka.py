@@ -61,3 +61,14 @@ def _lali(command, folder, **more):
         [sys.executable, "-m", "broker", *command.split()],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault():
+    topics = f"{sys.executable} -m broker topics list"
+    command = f"{topics} | head -1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.stderr == ""
+    assert ended.stdout.strip() in ("0", "141")

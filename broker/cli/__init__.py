@@ -1,6 +1,7 @@
 """The command line: `lali`. Each command has a module of its own, imported when it is used."""
 
 import json
+import os
 import sys
 import traceback
 from typing import Any
@@ -90,6 +91,9 @@ def main() -> None:
         _fail(str(error), _REFUSED)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except Exception as fault:  # noqa: BLE001 - its text may quote a victim's name
         _fail(f"unexpected fault {type(fault).__name__} at {_place(fault)}", _REFUSED)
 
