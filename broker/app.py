@@ -11,6 +11,7 @@ import structlog
 
 from broker.connector import Connector
 from broker.errors import SettingsInvalid
+from broker.keys import make_protection
 from broker.pipeline.accept import Accept
 from broker.pipeline.breaker import DEFAULT_PATIENCE, Patience
 from broker.pipeline.deliver import Deliver
@@ -19,8 +20,6 @@ from broker.pipeline.router import Router
 from broker.policy.bundle import Bundle, load_bundle
 from broker.policy.decide import Decider
 from broker.policy.directory import Directory, with_connectors
-from broker.protect.development import init_development
-from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings
 from broker.wire import access
 from broker.wire.access import Access
@@ -132,50 +131,6 @@ def make_parts(settings: Settings, overlay: dict[str, Any] | None = None) -> Par
     community = with_connectors(bundle.community, chosen)
     topics = Topics(settings.topic_prefix, settings.partitions)
     return Parts(settings, bundle, community, topics, Decider(bundle))
-
-
-def make_protection(settings: Settings, bundle: Bundle, community: Directory) -> Protection | None:
-    """Return the keys of this deployment, or None where protection is off.
-
-    Raises:
-        SettingsInvalid: There are none, or two officers did not agree to them or the bundle.
-    """
-    if settings.protection == "off":
-        return None
-    folder = KeyFolder(settings.key_folder())
-    folder.register()
-    folder.require_bundle(bundle.digest)
-    units = {feed.id: feed.unit for feed in community.feeds.values()}
-    return Protection(folder, units)
-
-
-def init_keys(settings: Settings, entrusted: Sequence[str] = ()) -> bool:
-    """Make keys for development where there are none; return whether any were made.
-
-    Raises:
-        BundleInvalid: The bundle cannot be used.
-    """
-    folder = KeyFolder(settings.key_folder())
-    if settings.protection == "off" or folder.exists:
-        return False
-    bundle = load_bundle(settings.bundle)
-    community = bundle.community
-    units, feeds = list(community.units), list(community.feeds)
-    init_development(folder, units, feeds, bundle.digest, entrusted)
-    return True
-
-
-def client_protection(settings: Settings) -> Protection | None:
-    """Return the keys of a client, which knows no bundle, or None where protection is off.
-
-    Raises:
-        SettingsInvalid: There is no register in the key folder.
-    """
-    if settings.protection == "off":
-        return None
-    folder = KeyFolder(settings.key_folder())
-    folder.register()
-    return Protection(folder, {})
 
 
 def make_role(parts: Parts, role: str, patience: Patience = DEFAULT_PATIENCE) -> Role:

@@ -18,11 +18,12 @@ import pytest
 from canary_search import CANARY_BYTES, in_files, in_segments
 from secured import parts_on, provisioned
 
-from broker.app import ROLES, init_keys
+from broker.app import ROLES
 from broker.audit.balance import balance, read_disclosed, read_published
 from broker.audit.log import read_audit
 from broker.cluster.local import LocalKafka
 from broker.demo.leaks import LeakSearch
+from broker.keys import init_keys
 from broker.pipeline.open_release import read_verified
 from broker.simulate import Scenario, past_start
 from broker.trial.roles import RoleProcess

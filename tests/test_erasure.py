@@ -16,11 +16,12 @@ from canary_search import values_in
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from broker.app import init_keys, make_parts, make_role
+from broker.app import make_parts, make_role
 from broker.audit.log import read_audit
 from broker.client import Publisher
 from broker.cluster.local import LocalKafka
 from broker.errors import Rejected
+from broker.keys import init_keys
 from broker.pipeline.open_release import read_verified
 from broker.protect.development import FIRST, SECOND
 from broker.protect.key_folder import KeyFolder

@@ -9,10 +9,10 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Column, Table
 
-from broker.app import init_keys
 from broker.cli import print_json
 from broker.cli.change import Key, noted, officer_key, open_folder, say_proposed
 from broker.errors import SettingsInvalid
+from broker.keys import init_keys
 from broker.protect import register as registers
 from broker.protect.algorithms import Algorithm
 from broker.protect.ceremony import next_register, propose, revoked

@@ -12,13 +12,13 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from broker.app import client_protection
 from broker.cli import print_json
 from broker.cli.plain import plain
 from broker.client import Attempt, Publisher
 from broker.client.files import FromFile, alerts_in
 from broker.client.salts import kept_key
 from broker.errors import KafkaUnavailable, LaliError, Rejected, SettingsInvalid
+from broker.keys import client_protection
 from broker.model.codes import Consent, PermittedAction, SourceType, Status, Tlp, Urgency
 from broker.settings import Settings, load_settings
 from broker.wire.access import Principals

@@ -13,8 +13,8 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from broker.app import client_protection
 from broker.cli import print_json
+from broker.keys import client_protection
 from broker.policy.directory import read_directory
 from broker.settings import Settings, load_settings
 from broker.simulate import Scenario, Step, past_start

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from broker.app import client_protection
 from broker.cli.plain import card
 from broker.client import Subscriber
 from broker.errors import SettingsInvalid
+from broker.keys import client_protection
 from broker.model.release import ReleaseView
 from broker.policy.directory import read_directory
 from broker.settings import Settings, load_settings

@@ -10,9 +10,10 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from broker.app import ROLES, Parts, init_keys, make_parts, make_role, run_roles
+from broker.app import ROLES, Parts, make_parts, make_role, run_roles
 from broker.cluster.local import LocalKafka
 from broker.errors import SettingsInvalid
+from broker.keys import init_keys
 from broker.logs import configure_logs
 from broker.provisioning import provision
 from broker.settings import Running, Settings, load_settings, note_running

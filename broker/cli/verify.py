@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from broker.app import client_protection
 from broker.cli import print_json
 from broker.cli.plain import plain
 from broker.errors import Rejected, SettingsInvalid
+from broker.keys import client_protection
 from broker.model.reason import Reason
 from broker.model.release import ReleaseKind, ReleaseView
 from broker.pipeline.open_release import read_verified

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from broker.app import Parts, init_keys, make_accept, make_deliver, make_parts, make_router
+from broker.app import Parts, make_accept, make_deliver, make_parts, make_router
 from broker.audit.balance import Balance, balance, read_disclosed, read_published
 from broker.audit.log import AuditLog, read_audit
 from broker.cluster.local import LocalKafka
@@ -16,6 +16,7 @@ from broker.demo.memory import memory_mb
 from broker.demo.partners import TOPIC_FEEDS, WebhookDesk, overlay, partner_topics
 from broker.demo.progress import Progress
 from broker.demo.received import everything_received
+from broker.keys import init_keys
 from broker.pipeline.accept import Accept
 from broker.pipeline.deliver import Deliver
 from broker.pipeline.router import Router

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from broker.clock import epoch_ms
 from broker.connector import Connector
 from broker.pipeline.breaker import DEFAULT_PATIENCE, Patience
-from broker.pipeline.feed_delivery import Desk, FeedDelivery, FeedStatus
+from broker.pipeline.delivery_desk import Desk, FeedStatus
+from broker.pipeline.feed_delivery import FeedDelivery
 from broker.pipeline.holdings import Holdings
 from broker.pipeline.open_release import ReleaseOpener
 from broker.policy.decide import Decider

@@ -5,8 +5,6 @@ idempotency key.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
@@ -14,18 +12,15 @@ from broker.connector import Connector
 from broker.errors import RecipientRefused, RecipientUnavailable, Rejected
 from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind
-from broker.pipeline.breaker import Breaker, Patience, RefusalGauge
+from broker.pipeline.breaker import Breaker, RefusalGauge
+from broker.pipeline.delivery_desk import Desk, FeedStatus
 from broker.pipeline.delivery_records import dead_letter, delivery_entry, unreadable_entry
 from broker.pipeline.delivery_writer import DeliveryWriter
-from broker.pipeline.holdings import Holdings, LedgerBehind
+from broker.pipeline.holdings import LedgerBehind
 from broker.pipeline.open_release import ReleaseOpener
 from broker.pipeline.project import opened, read_release
 from broker.pipeline.redecide import Handover, Stay, redecide
-from broker.policy.decide import Decider
-from broker.wire.connection import Connection
 from broker.wire.consumer import PATIENT_MS, ConsumerRecord, group_consumer
-from broker.wire.producer import Producer
-from broker.wire.topics import Topics
 
 log = structlog.get_logger()
 
@@ -36,35 +31,6 @@ _RECORDS_A_POLL = 100
 
 class FeedStopped(Exception):
     """The recipient refuses one release after another: an operator must look."""
-
-
-@dataclass(slots=True)
-class FeedStatus:
-    """How a feed is doing.
-
-    Attributes:
-        state: delivering, waiting (recipient unavailable), open (breaker), stopped.
-        oldest_waiting_ms: When the release that waits was written, epoch ms, or None.
-    """
-
-    state: str = "delivering"
-    delivered: int = 0
-    not_delivered: int = 0
-    dead_lettered: int = 0
-    oldest_waiting_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the deliveries of all feeds share."""
-
-    connection: Connection
-    topics: Topics
-    decider: Decider
-    clock: Callable[[], int]
-    patience: Patience
-    holdings: Holdings
-    producer: Producer
 
 
 class FeedDelivery:
