@@ -57,7 +57,9 @@ def unreadable_entry(feed: str, partition: int, offset: int, at: int, reason: Re
     return codec.encode("audit-entry", entry)
 
 
-def delivery_mark(feed: str, release: Release, state: str, at: int, *, held: bool) -> codec.Record:
+def delivery_mark(
+    feed: str, release: Release, state: str, at: int, *, held: bool, reason: Reason | None = None
+) -> codec.Record:
     """Return what the ledger keeps of the latest release of an alert to *feed*."""
     return {
         "feed": feed,
@@ -67,6 +69,7 @@ def delivery_mark(feed: str, release: Release, state: str, at: int, *, held: boo
         "state": state,
         "held": held,
         "at": at,
+        "reason": reason.value if reason else None,
     }
 
 

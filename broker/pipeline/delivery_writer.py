@@ -1,14 +1,16 @@
 """Writes what became of each release of one feed: dead letters, audit entries, marks.
 
-Entries of one poll are written together, and their marks after them: a mark means that the
-entry is there. The offsets of the poll are committed after both, so a crash before that
-delivers again, under the same idempotency key, and writes the same entry ids again.
+The marks of one poll are written together, then their entries, then the offsets are
+committed. A mark means that the release has come to its end: after a crash between mark and
+entry, the entry is written from the mark, under the same id; after a crash before the mark,
+the release is delivered again, under the same idempotency key. So no release has two ends.
 """
 
 import asyncio
 from typing import Any
 from uuid import UUID
 
+from broker.model.reason import Reason
 from broker.model.release import Release
 from broker.pipeline.delivery_records import delivery_mark
 from broker.pipeline.holdings import Holdings, Mark, mark_of
@@ -26,7 +28,7 @@ class DeliveryWriter:
         self._topics = topics
         self._feed = feed
         self._holdings = holdings
-        self._sent: list[asyncio.Future[Any]] = []
+        self._entries: list[tuple[ConsumerRecord, bytes]] = []
         self._pending: dict[bytes, tuple[ConsumerRecord, codec.Record]] = {}
 
     def mark(self, release: Release) -> Mark | None:
@@ -38,21 +40,23 @@ class DeliveryWriter:
 
     def forget(self) -> None:
         """Drop what was not flushed: it will be delivered, and recorded, once more."""
-        self._sent.clear()
+        self._entries.clear()
         self._pending.clear()
 
     async def settle(
         self, release: Release, record: ConsumerRecord, entry: bytes, state: str, at: int, *,
-        held: bool,
+        held: bool, reason: Reason | None = None,
     ) -> None:  # fmt: skip
         """Record that *release* is done with, in *state*; *entry* is its audit entry."""
-        await self.entry(record, entry)
-        mark = delivery_mark(self._feed, release, state, at, held=held)
+        if release.identity in self._pending:
+            await self.flush()  # one mark an alert: the earlier end must be there first
+        mark = delivery_mark(self._feed, release, state, at, held=held, reason=reason)
         self._pending[release.identity] = (record, mark)
+        self.entry(record, entry)
 
-    async def entry(self, record: ConsumerRecord, entry: bytes) -> None:
-        """Write an audit entry."""
-        self._sent.append(await self._producer.send(self._topics.audit, entry, key=record.key))
+    def entry(self, record: ConsumerRecord, entry: bytes) -> None:
+        """Write an audit entry, at the next flush."""
+        self._entries.append((record, entry))
 
     async def dead_letter(self, record: ConsumerRecord, letter: bytes) -> None:
         """Write a dead letter, and wait until it is there."""
@@ -67,9 +71,13 @@ class DeliveryWriter:
         Raises:
             KafkaError: Something was not; nothing may be committed.
         """
-        await asyncio.gather(*self._sent)
-        written = [await self._send_mark(*pending) for pending in self._pending.values()]
-        await asyncio.gather(*written)
+        marks = [await self._send_mark(*pending) for pending in self._pending.values()]
+        await asyncio.gather(*marks)
+        entries = [
+            await self._producer.send(self._topics.audit, entry, key=record.key)
+            for record, entry in self._entries
+        ]
+        await asyncio.gather(*entries)
         for _, mark in self._pending.values():
             self._holdings.note(mark)
         self.forget()

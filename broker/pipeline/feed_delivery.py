@@ -5,6 +5,7 @@ idempotency key.
 """
 
 import asyncio
+from collections import Counter
 
 import structlog
 
@@ -16,7 +17,7 @@ from broker.pipeline.breaker import Breaker, RefusalGauge
 from broker.pipeline.delivery_desk import Desk, FeedStatus
 from broker.pipeline.delivery_records import dead_letter, delivery_entry, unreadable_entry
 from broker.pipeline.delivery_writer import DeliveryWriter
-from broker.pipeline.holdings import LedgerBehind
+from broker.pipeline.holdings import LedgerBehind, Mark
 from broker.pipeline.open_release import ReleaseOpener
 from broker.pipeline.project import opened, read_release
 from broker.pipeline.redecide import Handover, Stay, redecide
@@ -51,6 +52,7 @@ class FeedDelivery:
         self._writer = DeliveryWriter(desk.producer, desk.topics, feed, desk.holdings)
         self._breaker = Breaker(desk.patience)
         self._refusals = RefusalGauge()
+        self._ended: Counter[str] = Counter()
         self.status = status
 
     async def run(self) -> None:
@@ -77,6 +79,7 @@ class FeedDelivery:
         group = topics.deliver_group(self._feed)
         consumer = group_consumer(self._desk.connection, group, PATIENT_MS)
         self._writer.forget()
+        self._ended.clear()
         await consumer.start()
         try:
             consumer.subscribe([topics.feed(self._feed)])
@@ -85,7 +88,7 @@ class FeedDelivery:
                 for partition, records in fetched.items():
                     for record in records:
                         await self._take(record)
-                    await self._writer.flush()
+                    await self._flush()
                     await consumer.commit({partition: records[-1].offset + 1})
         finally:
             await consumer.stop()
@@ -99,11 +102,20 @@ class FeedDelivery:
             return
         mark = self._writer.mark(release)
         if mark and mark.revision >= release.revision:
-            return  # recorded before a restart: revisions of one alert only ever rise
+            self._record_again(release, record, mark)
+            return  # it ended before a restart: revisions of one alert only ever rise
         if mark and mark.state == "PARKED" and not (_is_recall(release) and mark.held):
             await self._park(release, record, Reason.PARKED_BEHIND, "", 0)
             return
         await self._deliver(release, record)
+
+    def _record_again(self, release: Release, record: ConsumerRecord, mark: Mark) -> None:
+        """Write the entry of an end that a crash may have left without one."""
+        if (mark.revision, mark.kind) != (release.revision, release.kind.value):
+            return  # a later one ended too, and that waits for the entries before it
+        kind = "DEAD_LETTERED" if mark.state == "PARKED" else mark.state
+        reason = Reason(mark.reason) if mark.reason else None
+        self._writer.entry(record, self._entry(kind, release, reason=reason))
 
     async def _deliver(self, release: Release, record: ConsumerRecord) -> None:
         attempts = 0
@@ -145,8 +157,16 @@ class FeedDelivery:
             return Handover(opened(verdict.release, self._opener))
         return verdict
 
+    async def _flush(self) -> None:
+        """Write every end that is not written yet; only then does it count."""
+        await self._writer.flush()
+        self.status.delivered += self._ended["delivered"]
+        self.status.not_delivered += self._ended["not_delivered"]
+        self.status.dead_lettered += self._ended["dead_lettered"]
+        self._ended.clear()
+
     async def _away(self, record: ConsumerRecord, code: str, asked: float | None) -> None:
-        await self._writer.flush()  # the wait may be long; what is done is recorded before it
+        await self._flush()  # the wait may be long; what is done is recorded before it
         seconds = self._breaker.failed(asked)
         log.warning(
             "recipient.unavailable", feed=self._feed, code=code, failures=self._breaker.failures
@@ -167,14 +187,15 @@ class FeedDelivery:
         self._refusals.note(refused=False)
         entry = self._entry("DELIVERED", release, reference=reference, attempts=attempts)
         await self._settle(release, record, entry, "DELIVERED", held=True)
-        self.status.delivered += 1
+        self._ended["delivered"] += 1
 
     async def _record_stay(
         self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int
     ) -> None:
         entry = self._entry("NOT_DELIVERED", release, reason=reason, attempts=attempts)
-        await self._settle(release, record, entry, "NOT_DELIVERED", held=self._holds(release))
-        self.status.not_delivered += 1
+        held = self._holds(release)
+        await self._settle(release, record, entry, "NOT_DELIVERED", held=held, reason=reason)
+        self._ended["not_delivered"] += 1
 
     async def _not_opened(
         self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int
@@ -190,7 +211,7 @@ class FeedDelivery:
     ) -> None:
         self._breaker.succeeded()
         if self._refusals.note(refused=True):
-            await self._writer.flush()  # this release waits; those before it are done with
+            await self._flush()  # this release waits; those before it are done with
             raise FeedStopped
         await self._park(release, record, Reason.RECIPIENT_REFUSED, refused.code, attempts)
 
@@ -203,18 +224,19 @@ class FeedDelivery:
         )
         await self._writer.dead_letter(record, letter)
         entry = self._entry("DEAD_LETTERED", release, reason=reason, attempts=attempts)
-        await self._settle(release, record, entry, "PARKED", held=self._holds(release))
+        held = self._holds(release)
+        await self._settle(release, record, entry, "PARKED", held=held, reason=reason)
         log.warning("release.parked", feed=self._feed, reason=reason.value, code=code)
-        self.status.dead_lettered += 1
+        self._ended["dead_lettered"] += 1
 
     async def _set_aside_unreadable(self, record: ConsumerRecord, reason: Reason) -> None:
         now, value = self._desk.clock(), record.value or b""
         letter = dead_letter(self._feed, None, value, now, reason)
         await self._writer.dead_letter(record, letter)
         entry = unreadable_entry(self._feed, record.partition, record.offset, now, reason)
-        await self._writer.entry(record, entry)
+        self._writer.entry(record, entry)
         log.error("release.unreadable", feed=self._feed, reason=reason.value)
-        self.status.dead_lettered += 1
+        self._ended["dead_lettered"] += 1
 
     def _holds(self, release: Release) -> bool:
         mark = self._writer.mark(release)
@@ -237,9 +259,17 @@ class FeedDelivery:
         )  # fmt: skip
 
     async def _settle(
-        self, release: Release, record: ConsumerRecord, entry: bytes, state: str, *, held: bool
+        self,
+        release: Release,
+        record: ConsumerRecord,
+        entry: bytes,
+        state: str,
+        *,
+        held: bool,
+        reason: Reason | None = None,
     ) -> None:
-        await self._writer.settle(release, record, entry, state, self._desk.clock(), held=held)
+        now = self._desk.clock()
+        await self._writer.settle(release, record, entry, state, now, held=held, reason=reason)
 
 
 def _is_recall(release: Release) -> bool:

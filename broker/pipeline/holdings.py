@@ -53,6 +53,7 @@ class Mark(NamedTuple):
     kind: str
     state: str
     held: bool
+    reason: str | None = None
 
 
 class LedgerBehind(Exception):
@@ -168,7 +169,14 @@ class Holdings:
 
 def mark_of(record: dict[str, Any]) -> Mark:
     """Return the mark in a delivery-mark record."""
-    return Mark(record["revision"], record["kind"], record["state"], record["held"])
+    reason = record.get("reason")
+    return Mark(
+        record["revision"],
+        record["kind"],
+        record["state"],
+        record["held"],
+        sys.intern(reason) if reason else None,
+    )
 
 
 def _holding(record: dict[str, Any]) -> Holding:
