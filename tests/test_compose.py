@@ -57,6 +57,16 @@ def test_the_settings_are_taken_as_they_stand(monkeypatch):
     assert f"INSIDE://:{port}" in KAFKA["environment"]["KAFKA_LISTENERS"].split(",")
 
 
+def test_keys_are_made_once_and_shared_by_those_who_sign_seal_or_open():
+    assert SERVICES["keys"]["command"] == ["keys", "init", "--development"]
+    for name, service in OURS.items():
+        has = f"keys:{service['environment']['LALI_KEYS']}" in service["volumes"]
+        assert has == (name in {"keys", *ROLES})
+    for role in ROLES:
+        after = SERVICES[role]["depends_on"]["keys"]
+        assert after == {"condition": "service_completed_successfully"}
+
+
 def test_ports_are_published_to_this_machine_only():
     published = {name: service.get("ports", []) for name, service in SERVICES.items()}
     assert [name for name, ports in published.items() if ports] == ["kafka"]
