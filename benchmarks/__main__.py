@@ -56,7 +56,8 @@ def measure(servers: str, console: Console, *, quick: bool) -> Figures:
     console.print("[dim]route with labels never seen, and to 5, 50 and 500 feeds[/]")
     cold = run(Task("route", servers, few, labels=few))
     fan_out = [_fan_out(servers, feeds, quick=quick) for feeds in (5, 50, 500)]
-    console.print("[dim]accept, deliver, decisions[/]")
+    console.print("[dim]sealed, accept, deliver, decisions[/]")
+    sealing = _sealing(servers, few if quick else alerts // 3)
     accepts = run(Task("accept", servers, few))
     delivers = run(Task("deliver", servers, few // 4))
     copied, routed = _median(copies), _median(routes)
@@ -78,17 +79,43 @@ def measure(servers: str, console: Console, *, quick: bool) -> Figures:
         "route_fan_out_ratio": round(max(per_feed) / per_feed[0], 2),
         "accept": accepts.figures(),
         "deliver": delivers.figures(),
+        "sealing": sealing,
         "decisions": decisions.measure(quick=quick),
     }
 
 
 def run(task: Task) -> Cost:
     """Measure *task* in a process of its own."""
+    return Cost(**_run(task))
+
+
+def _run(task: Task) -> Figures:
     command = [sys.executable, "-m", "benchmarks.stages", json.dumps(asdict(task))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{task.stage}: {done.stderr.strip().splitlines()[-1:]}")
-    return Cost(**json.loads(done.stdout.splitlines()[-1]))
+        said = "\n".join(done.stderr.strip().splitlines()[-12:])
+        raise RuntimeError(f"{task.stage} of {task.alerts} alerts did not end well:\n{said}")
+    found: Figures = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _sealing(servers: str, alerts: int) -> Figures:
+    """Return what signatures and seals cost; plain routes of the same size in the same run."""
+    pairs = []
+    for _ in range(2):
+        plain = run(Task("route", servers, alerts))
+        found = _run(Task("sealed", servers, alerts))
+        once = found.pop("once")
+        pairs.append((plain, Cost(**found), once))
+    plain, routed, once = max(pairs, key=lambda pair: pair[0].alerts_per_second_per_core)
+    return {
+        **{f"{name}_cpu_us": value for name, value in once.items()},
+        "route_cpu_us_per_alert": round(routed.cpu_us_per_alert, 1),
+        "route_plain_cpu_us_per_alert": round(plain.cpu_us_per_alert, 1),
+        "route_rate_to_plain": round(
+            median(p.cpu_us_per_alert / s.cpu_us_per_alert for p, s, _ in pairs), 3
+        ),
+    }
 
 
 def _fan_out(servers: str, feeds: int, *, quick: bool) -> Figures:
@@ -127,6 +154,7 @@ def _show(console: Console, found: Figures) -> None:
     console.print(f"route does {found['route']['ratio_to_bare_copy']:.2f} of the bare copy's rate")
     console.print(_rows("Route to many feeds", found["route_fan_out"]))
     console.print(f"per alert and feed, worst against five feeds: ×{found['route_fan_out_ratio']}")
+    console.print(_rows("Signatures and seals, CPU µs an alert", [found["sealing"]]))
     console.print(_rows("A decision, CPU µs", found["decisions"]))
 
 

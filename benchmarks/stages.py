@@ -14,14 +14,17 @@ from typing import Any
 from benchmarks.backlog import alerts_of, decider_of, fill, make_topics
 from benchmarks.bare_copy import copy
 from benchmarks.meter import Cost, Meter
+from benchmarks.sealed import fill_sealed, open_cost
 from broker.logs import configure_logs
 from broker.model.release import Receipt, Release
 from broker.pipeline.accept import Accept
 from broker.pipeline.deliver import Deliver
 from broker.pipeline.router import Router
+from broker.policy.decide import Decider
 from broker.wire.admin import apply_topics
 from broker.wire.alert_codec import decode_release
 from broker.wire.connection import Connection
+from broker.wire.tail import read_to_end
 from broker.wire.topics import Topics, TopicSpec
 
 
@@ -68,7 +71,42 @@ async def route(task: Task) -> Cost:
         await make_topics(connection, topics, decider)
     await fill(connection, topics.alerts, alerts_of(task.alerts, task.labels))
     role = Router(connection, topics, decider.plan)
-    return await _measure(role, lambda: role.routed, task.alerts)
+    cost = await _measure(role, lambda: role.routed, task.alerts)
+    await _require_received(connection, topics, decider, task)
+    return cost
+
+
+async def _require_received(
+    connection: Connection, topics: Topics, decider: Decider, task: Task
+) -> None:
+    """Refuse figures of a router that did not write what it should have.
+
+    Raises:
+        RuntimeError: The first feed did not receive every alert.
+    """
+    feed = min(decider.bundle.community.feeds)
+    read = read_to_end(connection, [topics.feed(feed)])
+    received = sum([1 async for _ in read])
+    if received != task.alerts:
+        raise RuntimeError(f"{feed} received {received} of {task.alerts} alerts")
+
+
+async def sealed(task: Task) -> dict[str, Any]:
+    """Route sealed alerts; then open what a feed received."""
+    connection, topics = _names(task)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        decider = decider_of(folder / "bundle", task.feeds, 20, released=task.released)
+        protection, once = await fill_sealed(
+            connection, topics, decider, folder / "keys", task.alerts, task.labels
+        )
+        role = Router(connection, topics, decider.plan, new_sealer=protection.sealer)
+        cost = await _measure(role, lambda: role.routed, task.alerts)
+        feed = next(iter(decider.bundle.community.feeds))
+        opened, received = await open_cost(connection, topics, protection, feed, 500)
+    if received != task.alerts:
+        raise RuntimeError(f"{feed} received {received} of {task.alerts}")
+    return {**asdict(cost), "once": once | {"open": round(opened, 1)}}
 
 
 async def deliver(task: Task) -> Cost:
@@ -133,15 +171,21 @@ def _names(task: Task) -> tuple[Connection, Topics]:
     return Connection(task.servers), Topics(f"b{uuid.uuid4().hex[:8]}.", partitions=1)
 
 
-_STAGES = {"copy": bare_copy, "accept": accept, "route": route, "deliver": deliver}
+_STAGES: dict[str, Any] = {
+    "copy": bare_copy,
+    "accept": accept,
+    "route": route,
+    "sealed": sealed,
+    "deliver": deliver,
+}
 
 
 def main() -> None:
     """Measure one stage; the task comes as JSON in the first argument."""
-    configure_logs(level="critical")
+    configure_logs(level="warning")
     task = Task(**json.loads(sys.argv[1]))
     cost = asyncio.run(_STAGES[task.stage](task))
-    print(json.dumps(asdict(cost)))
+    print(json.dumps(cost if isinstance(cost, dict) else asdict(cost)))
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ class TransactionalProducer:
         )
         self._timeout = TRANSACTION_TIMEOUT_MS / 1000
         self._sent = 0
+        self._topics: set[str] = set()
 
     async def start(self) -> None:
         """Connect and fence every earlier producer of the same id.
@@ -106,9 +107,11 @@ class TransactionalProducer:
     async def _commit(
         self, outbox: Outbox, source: TopicPartition, next_offset: int, group: str
     ) -> None:
+        batches = list(outbox.batches())
+        await self._know({target.topic for target, _ in batches})
         await self._producer.begin_transaction()
         sent = []
-        for target, batch in outbox.batches():
+        for target, batch in batches:
             future = await self._producer.send_batch(
                 batch, target.topic, partition=target.partition
             )
@@ -120,6 +123,12 @@ class TransactionalProducer:
                 raise outcome
         await self._producer.send_offsets_to_transaction({source: next_offset}, group)
         await self._producer.commit_transaction()
+
+    async def _know(self, topics: set[str]) -> None:
+        """Learn of all topics at once: asked one by one, hundreds of feeds take seconds."""
+        if not topics <= self._topics:
+            self._topics |= topics
+            await self._producer.client.set_topics(self._topics)
 
     async def discard(self) -> None:
         """Let go of it, whatever state it is in; the broker aborts what it left open."""
