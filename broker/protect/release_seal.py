@@ -14,6 +14,7 @@ opens nothing.
 """
 
 import os
+from functools import cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -35,11 +36,15 @@ SLOT_KEYS_BYTES = _SLOTS * KEY_BYTES + _TAG_BYTES
 
 def seal_slot_keys(slots: bytes, mask: int, release_key: bytes, bound: bytes) -> bytes:
     """Return the slot keys in *mask* under *release_key*, the others as zeros."""
-    parts = [
-        slots[n * KEY_BYTES : (n + 1) * KEY_BYTES] if mask >> n & 1 else _ZERO_KEY
-        for n in range(_SLOTS)
-    ]
-    return AESGCM(release_key).encrypt(_NONCE, b"".join(parts), bound)
+    kept = int.from_bytes(slots, "big") & _kept(mask)
+    return AESGCM(release_key).encrypt(_NONCE, kept.to_bytes(_SLOTS * KEY_BYTES, "big"), bound)
+
+
+@cache
+def _kept(mask: int) -> int:
+    """Return ones over the keys of the slots in *mask*; there are 4096 masks."""
+    ones, zeros = b"\xff" * KEY_BYTES, _ZERO_KEY
+    return int.from_bytes(b"".join(ones if mask >> n & 1 else zeros for n in range(_SLOTS)), "big")
 
 
 def open_slot_keys(sealed: bytes, release_key: bytes, bound: bytes) -> list[bytes | None]:
@@ -60,7 +65,8 @@ def open_slot_keys(sealed: bytes, release_key: bytes, bound: bytes) -> list[byte
 
 def masked(release_key: bytes, share: bytes) -> bytes:
     """Return *release_key* divided from *share*, or put together again: one is the other."""
-    return bytes(a ^ b for a, b in zip(release_key, share, strict=True))
+    both = int.from_bytes(release_key, "big") ^ int.from_bytes(share, "big")
+    return both.to_bytes(KEY_BYTES, "big")
 
 
 class FeedSession:
