@@ -9,7 +9,8 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -45,7 +46,7 @@ def configure_logs(form: str = "lines", level: str = "info", stream: TextIO | No
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Out(stream))),
         cache_logger_on_first_use=False,
     )
     # The Kafka client logs the contents of requests at debug, and retries as errors.
@@ -54,6 +55,26 @@ def configure_logs(form: str = "lines", level: str = "info", stream: TextIO | No
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     root = logging.getLogger()
     root.handlers = [h for h in root.handlers if not isinstance(h, _Foreign)] + [_Foreign()]
+
+
+class _Out:
+    """Where lines go; what cannot be written there is lost, and stops nobody.
+
+    A role must not stand still because somebody closed its standard error.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write *text*, if there is still somewhere to write it."""
+        with suppress(ValueError, OSError):
+            (self._stream or sys.stderr).write(text)
+
+    def flush(self) -> None:
+        """Pass on what is buffered."""
+        with suppress(ValueError, OSError):
+            (self._stream or sys.stderr).flush()
 
 
 class _Foreign(logging.Handler):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from broker.cluster.jars import kafka_version
@@ -30,6 +31,13 @@ settings.load_profile("lali")
 os.environ.setdefault("LALI_PROTECTION", "off")
 
 SHARED = Path(os.environ.get("LALI_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_its_own() -> Iterator[None]:
+    """No test inherits where another one's logs went."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

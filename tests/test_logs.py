@@ -57,3 +57,11 @@ def test_what_a_library_logs_is_its_name_and_the_type_of_the_exception(said):
     (line,) = said()
     assert (line["library"], line["code"]) == ("elsewhere", "ValueError")
     assert "SYNTHETIC" not in json.dumps(line)
+
+
+def test_a_closed_stream_stops_nobody():
+    stream = io.StringIO()
+    configure_logs("json", "info", stream)
+    stream.close()
+
+    structlog.get_logger().info("alert.accepted", count=1)
