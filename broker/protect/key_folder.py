@@ -118,7 +118,7 @@ class KeyFolder:
         if not file.exists():
             raise SettingsInvalid(
                 f"bundle {digest.hex()[:12]}: {Reason.NOT_APPROVED}: "
-                "`lali change propose bundle`, then another officer: `lali change approve`"
+                "`lali change propose-bundle`, then another officer: `lali change approve`"
             )
         approved = read_model(file, Approved)
         try:
