@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from broker.errors import SettingsInvalid
 from broker.private_files import read_secret
@@ -166,6 +166,9 @@ def load_settings(**overrides: Any) -> Settings:
     }
     try:
         return Settings(**{**kept, **overrides})
+    except SettingsError as error:
+        # Its text names the setting and its source; the value is not in it.
+        raise SettingsInvalid(str(error)) from None
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
         raise SettingsInvalid("; ".join(map(_said, faults))) from None

@@ -185,7 +185,7 @@ async def _taken(parts, connection):
 
 def _lali(settings, *words):
     named = {
-        f"LALI_{name.upper()}": str(value)
+        f"LALI_{name.upper()}": json.dumps(value) if isinstance(value, tuple) else str(value)
         for name, value in settings.model_dump(exclude_unset=True).items()
         if value is not None
     }

@@ -11,6 +11,7 @@ not backups: they would keep what must go. A KMS can stand in behind `Vault`.
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,8 @@ _TABLES = """
 """
 _ATTEMPTS = 5
 _BUSY_MS = 30_000
+_ATTEMPTS = 100
+_ATTEMPT_SECONDS = 0.05
 _AT_ONCE = 400
 
 
@@ -77,6 +80,22 @@ class Vault(Protocol):
         """Whether the alert was erased on request."""
 
 
+def _set_up(database: sqlite3.Connection) -> None:
+    # SQLite does not wait for the lock that a change of journal takes: several processes
+    # that start at once wait here for one another.
+    for attempt in range(_ATTEMPTS):
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+                database.execute(f"PRAGMA {pragma}")
+            database.executescript(_TABLES)
+        except sqlite3.OperationalError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(_ATTEMPT_SECONDS)
+        else:
+            return
+
+
 class FileVault:
     """A vault in one SQLite database, for all roles of one machine.
 
@@ -98,9 +117,7 @@ class FileVault:
                 refuse_open(private)
         self._database = sqlite3.connect(file, timeout=_BUSY_MS / 1000)
         self._database.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            self._database.execute(f"PRAGMA {pragma}")
-        self._database.executescript(_TABLES)
+        _set_up(self._database)
         with self._locked():
             self._check_key()
 
