@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from broker.errors import Rejected
+from broker.model.reason import Reason
 from broker.model.release import Release
 from broker.pipeline.accepted import Accepted
 from broker.pipeline.known import Audience, Known
@@ -81,9 +83,12 @@ def releases_of(
     """Return how the releases of *alert* are written.
 
     Raises:
-        Rejected: It is not sealed although protection is on, or its key was erased.
+        Rejected: It is not sealed although protection is on, or sealed although it is off,
+            or its key was erased.
     """
     if sealer is None:
+        if alert.distribution_commitment is not None:
+            raise Rejected(Reason.SEAL_BROKEN)  # accept seals, route was told not to
         return PlainReleases(alert)
     if known.view["tlp"] in _END_TO_END:
         return EndToEndReleases(alert, sealer, fanout_of)
