@@ -29,7 +29,8 @@ def make_connector(protocol: str, settings: dict[str, Any], feed: str) -> Connec
     """Return the connector of *feed*.
 
     Raises:
-        SettingsInvalid: No such protocol, or settings that it does not take.
+        SettingsInvalid: No such protocol, or settings that it does not take;
+            the text names the feed.
     """
     if protocol not in CONNECTORS:
         raise SettingsInvalid(f"{feed}: no connector is called {protocol}")
@@ -38,6 +39,8 @@ def make_connector(protocol: str, settings: dict[str, Any], feed: str) -> Connec
         made: Connector = connector(model.model_validate(settings), feed)
     except ValidationError as error:
         raise SettingsInvalid("; ".join(_faults(error, feed))) from None
+    except SettingsInvalid as error:
+        raise SettingsInvalid(f"{feed}: {error}") from None
     return made
 
 

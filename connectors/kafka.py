@@ -1,60 +1,127 @@
 """Deliver each release to a topic of the recipient's own Kafka cluster.
 
 The key is the alert's id, so one alert's revisions stay in order. The value is JSON, or the
-framed Avro release; the header `idempotency-key` is the same in every repetition.
+framed Avro release; the header `idempotency-key` is the same in every repetition. To another
+machine it speaks TLS, and proves who it is by a password (SCRAM-SHA-512) or a certificate.
 
 Delivery guarantee: at least once; acknowledged by all in-sync replicas before the receipt.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from broker.connector import ConnectorSettings
+from broker.connector import ConnectorSettings, Secret
 from broker.errors import (
     KafkaUnavailable,
     RecipientRefused,
     RecipientUnavailable,
     Rejected,
+    SettingsInvalid,
 )
 from broker.model.release import Receipt, Release
 from broker.wire.alert_codec import decode_release
 from broker.wire.connection import Connection
+from broker.wire.security import Security
 from broker.wire.sender import Sender
 from connectors.address import is_loopback
 
+#: What each protocol needs; whatever else is given would be left unused, so it is refused.
+_NEEDS: Mapping[str, frozenset[str]] = {
+    "PLAINTEXT": frozenset(),
+    "SASL_SSL": frozenset({"ca_file", "user", "password"}),
+    "SSL": frozenset({"ca_file", "certificate_file", "key_file"}),
+}
+
 
 class KafkaSettings(ConnectorSettings):
-    """Which cluster and topic, in which form."""
+    """Which cluster and topic, as whom, in which form."""
 
     allow_plaintext: bool = Field(
         False, description="Send unencrypted beyond this machine: the network encrypts itself."
     )
+    security_protocol: Literal["PLAINTEXT", "SASL_SSL", "SSL"] = Field(
+        "PLAINTEXT",
+        description="SASL_SSL: TLS with user and password (SCRAM-SHA-512). SSL: TLS with a client "
+        "certificate. PLAINTEXT: to this machine only.",
+    )
+    ca_file: Path | None = Field(
+        None, validate_default=True, description="PEM: the CA of the recipient's brokers."
+    )
+    user: str | None = Field(None, validate_default=True, description="Who we are there.")
+    password: Secret | None = Field(None, validate_default=True, description="Its password.")
+    certificate_file: Path | None = Field(
+        None, validate_default=True, description="PEM: our certificate there."
+    )
+    key_file: Path | None = Field(None, validate_default=True, description="PEM: its private key.")
     bootstrap_servers: str = Field(description="host:port of the recipient's cluster.")
     topic: str = Field(
         pattern=r"^[A-Za-z0-9._-]{1,249}$", description="Topic to write to. It must exist."
     )
     form: Literal["json", "avro"] = Field("json", description="Form of the value.")
 
+    @field_validator("ca_file", "user", "password", "certificate_file", "key_file")
+    @classmethod
+    def _belongs_to_the_protocol(cls, value: Any, known: ValidationInfo) -> Any:
+        # An unknown protocol is a fault of its own.
+        needs = _NEEDS.get(known.data.get("security_protocol", ""))
+        if needs is None or (value is not None) == (known.field_name in needs):
+            return value
+        raise ValueError("NEEDED_BY_PROTOCOL" if value is None else "UNUSED_BY_PROTOCOL")
+
     @field_validator("bootstrap_servers")
     @classmethod
-    def _stays_on_this_machine(cls, servers: str, known: ValidationInfo) -> str:
+    def _is_encrypted_or_stays_here(cls, servers: str, known: ValidationInfo) -> str:
+        open_to_all = known.data.get("security_protocol") == "PLAINTEXT"
+        allowed = known.data.get("allow_plaintext")
         for server in servers.split(","):
             host, _, port = server.strip().rpartition(":")
             if not host or not port.isdecimal():
                 raise ValueError("ADDRESS_INVALID")
-            if not known.data.get("allow_plaintext") and not is_loopback(host.strip("[]")):
+            if open_to_all and not allowed and not is_loopback(host.strip("[]")):
                 raise ValueError("PLAINTEXT_NOT_ALLOWED")
         return servers
 
+    def connection(self) -> Connection:
+        """Return how the recipient's cluster is reached.
+
+        Raises:
+            SettingsInvalid: A certificate or key file cannot be used.
+        """
+        security = None
+        if self.security_protocol != "PLAINTEXT":
+            assert self.ca_file is not None
+            security = Security(
+                self.ca_file,
+                self.security_protocol,
+                user=self.user,
+                password=self.password,
+                certificate_file=self.certificate_file,
+                key_file=self.key_file,
+            )
+            security.context()
+        return Connection(
+            self.bootstrap_servers,
+            "lali-connector",
+            security=security,
+            allow_plaintext=self.allow_plaintext,
+        )
+
 
 class KafkaTopic:
-    """Writes the releases of one feed."""
+    """Writes the releases of one feed.
+
+    Raises:
+        SettingsInvalid: A certificate or key file cannot be used.
+    """
 
     def __init__(self, settings: KafkaSettings, feed: str) -> None:
         self._settings = settings
         self._feed = feed
+        settings.connection()
         self._sender: Sender | None = None
 
     async def open(self) -> None:
@@ -83,20 +150,22 @@ class KafkaTopic:
 
     async def _send(self, key: bytes, value: bytes, idempotency_key: bytes) -> str:
         try:
-            if self._sender is None:
-                connection = Connection(
-                    self._settings.bootstrap_servers,
-                    "lali-connector",
-                    allow_plaintext=self._settings.allow_plaintext,
-                )
-                sender = Sender(connection)
-                await sender.start()
-                self._sender = sender
+            sender = self._sender or await self._connected()
             headers = [("idempotency-key", idempotency_key)]
-            sent = await self._sender.send(self._settings.topic, key, value, headers)
+            sent = await sender.send(self._settings.topic, key, value, headers)
+        except SettingsInvalid:
+            # The files were right when the role started: somebody is changing them now.
+            raise RecipientUnavailable("CREDENTIALS_UNUSABLE") from None
         except KafkaUnavailable as error:
             await self.close()
             raise RecipientUnavailable(error.code) from None
         except Rejected as rejected:
             raise RecipientRefused(rejected.reason.value) from None
         return f"{sent.partition}:{sent.offset}"
+
+    async def _connected(self) -> Sender:
+        # Files are read anew, so that a renewed certificate counts from the next connection.
+        sender = Sender(self._settings.connection())
+        await sender.start()
+        self._sender = sender
+        return sender

@@ -44,6 +44,40 @@ from connectors import CONNECTORS, make_connector
             {"topic": "t", "bootstrap_servers": "kafka.example.org:9092"},
             "apia-desk: bootstrap_servers: PLAINTEXT_NOT_ALLOWED",
         ),
+        (
+            "kafka",
+            {"topic": "t", "bootstrap_servers": "127.0.0.1:1", "security_protocol": "SASL_SSL"},
+            "apia-desk: ca_file: NEEDED_BY_PROTOCOL; apia-desk: user: NEEDED_BY_PROTOCOL; "
+            "apia-desk: password: NEEDED_BY_PROTOCOL",
+        ),
+        (
+            "kafka",
+            {"topic": "t", "bootstrap_servers": "127.0.0.1:1", "security_protocol": "SSL"},
+            "apia-desk: certificate_file: NEEDED_BY_PROTOCOL; "
+            "apia-desk: key_file: NEEDED_BY_PROTOCOL",
+        ),
+        (
+            "kafka",
+            {"topic": "t", "bootstrap_servers": "127.0.0.1:1", "password": {"env": "GOOD"}},
+            "apia-desk: password: UNUSED_BY_PROTOCOL",
+        ),
+        (
+            "kafka",
+            {"topic": "t", "bootstrap_servers": "127.0.0.1:1", "security_protocol": "SASL_PLAIN"},
+            "apia-desk: security_protocol: literal_error",
+        ),
+        (
+            "kafka",
+            {
+                "topic": "t",
+                "bootstrap_servers": "kafka.example.org:9093",
+                "security_protocol": "SASL_SSL",
+                "ca_file": "/dev/null",
+                "user": "lali",
+                "password": {"env": "GOOD"},
+            },
+            "apia-desk: null: no CA certificate in it",
+        ),
         ("kafka", {"topic": "t", "bootstrap_servers": "x"}, "bootstrap_servers: ADDRESS_INVALID"),
         ("kafka", {"bootstrap_servers": "localhost:1", "topic": "ä ö"}, "apia-desk: topic: string"),
     ],
