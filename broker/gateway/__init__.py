@@ -1,0 +1,1 @@
+"""The HTTP doors: agencies publish and units read without speaking Kafka."""

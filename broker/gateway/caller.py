@@ -1,0 +1,105 @@
+"""Who calls, and what they may do here; a route says which right it needs.
+
+caller: Annotated[Caller, Depends(needs(Right.READ))]
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Protocol
+
+from fastapi import Request
+from starlette.types import Scope
+
+from broker.gateway.limits import Limiter
+from broker.gateway.problems import Problem, not_found
+
+
+class Right(StrEnum):
+    """One thing that a caller may do."""
+
+    PUBLISH = "publish"
+    PREVIEW = "preview"
+    FOLLOW = "follow"
+    """View, cancel and change the consent of alerts of one's own."""
+    READ = "read"
+    ACKNOWLEDGE = "acknowledge"
+    REPORT = "report"
+    """Use the form of civil society."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A unit, as one credential of it may act.
+
+    Attributes:
+        unit: Id of the unit.
+        rights: What unit, role and credential all allow.
+        feeds: Ids of the feeds that it may read: the unit's active ones, as far as the
+            credential allows.
+        identity: Stable name of the credential for rate limits and logs, such as
+            ``key:ab12cd34``; never a secret.
+    """
+
+    unit: str
+    rights: frozenset[Right]
+    feeds: frozenset[str]
+    identity: str
+
+
+class Recognises(Protocol):
+    """Tells who calls; `broker.gateway.identity.doorkeeper.Doorkeeper` is the one that does."""
+
+    def caller(self, scope: Scope) -> Caller:
+        """Return who sent the request of *scope*; raises `Problem` 401 if nobody known did."""
+
+    def address(self, scope: Scope) -> str:
+        """Return the network address that the request came from."""
+
+
+@cache
+def needs(right: Right) -> Callable[[Request], Awaitable[Caller]]:
+    """Return the dependency that gives a route its caller, who has *right*.
+
+    The dependency raises `Problem`: 401 without a credential that counts, 429 beyond the rate,
+    404 without the right, as for what is absent.
+    """
+
+    async def caller(request: Request) -> Caller:
+        found = admitted(request)
+        if right not in found.rights:
+            raise not_found()
+        return found
+
+    return caller
+
+
+def admitted(request: Request) -> Caller:
+    """Return who calls, whatever their rights, and count the request.
+
+    Raises:
+        Problem: 401 without a credential that counts, 429 beyond the rate.
+    """
+    doorkeeper: Recognises = request.app.state.doors.doorkeeper
+    limiter: Limiter = request.app.state.doors.limiter
+    try:
+        found = doorkeeper.caller(request.scope)
+    except Problem:
+        limiter.count_stranger(doorkeeper.address(request.scope))
+        raise
+    limiter.count(found.identity)
+    return found
+
+
+def lapsed(request: Request, was: Caller) -> bool:
+    """Whether *was* may do less by now: its credential ended, or was revoked or narrowed.
+
+    A stream outlives the check at its beginning, so it asks again before what it sends.
+    """
+    doorkeeper: Recognises = request.app.state.doors.doorkeeper
+    try:
+        now = doorkeeper.caller(request.scope)
+    except Problem:
+        return True
+    return not (now.unit == was.unit and now.rights >= was.rights and now.feeds >= was.feeds)

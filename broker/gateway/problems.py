@@ -1,0 +1,182 @@
+"""Problem details (RFC 9457): a status, a code, and the paths at fault; never a value.
+
+What is absent and what is forbidden answer with the same bytes, so that nobody learns from a
+refusal that something is there.
+"""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from broker.errors import KafkaUnavailable, LaliError, Rejected
+from broker.model.reason import Reason
+
+MEDIA_TYPE = "application/problem+json"
+#: How long to wait for Kafka, seconds, before trying again.
+KAFKA_RETRY_SECONDS = 5
+
+#: Both ways in that a header can carry (RFC 6750, RFC 7617); browsers ask for the second.
+_CHALLENGE = 'Bearer realm="lali", Basic realm="lali", charset="UTF-8"'
+
+_BY_TYPE = {
+    "missing": Reason.FIELD_MISSING.value,
+    "extra_forbidden": Reason.FIELD_UNKNOWN.value,
+    "enum": Reason.CODE_UNKNOWN.value,
+    "literal_error": Reason.CODE_UNKNOWN.value,
+    "json_invalid": Reason.JSON_SYNTAX.value,
+}
+
+
+class Fault(BaseModel):
+    """What is wrong with one part of a request."""
+
+    path: str = Field(description="Dotted path of the field at fault; empty for the whole.")
+    code: str = Field(description="Why, as a code.")
+
+
+class ProblemDetails(BaseModel):
+    """A refusal (RFC 9457)."""
+
+    type: str = Field(description="urn:lali:problem: and the code.")
+    title: str
+    status: int
+    code: str = Field(description="Why, as a code that never changes its meaning.")
+    errors: list[Fault] = Field(description="Where, if it is known.")
+
+
+class Problem(LaliError):
+    """Ends a request with problem details.
+
+    Args:
+        status: HTTP status, 400 to 599.
+        code: Why, as a code.
+        path: Dotted path of the field at fault.
+        retry_after: Seconds to wait before trying again.
+        errors: Several faults, as (path, code), in place of *path*.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        path: str = "",
+        retry_after: float | None = None,
+        errors: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(f"{code} at {path}" if path else code)
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+        self.errors = tuple(errors) or (((path, code),) if path else ())
+
+    def details(self) -> ProblemDetails:
+        """Return what the body says."""
+        return ProblemDetails(
+            type=f"urn:lali:problem:{self.code}",
+            title=HTTPStatus(self.status).phrase,
+            status=self.status,
+            code=self.code,
+            errors=[Fault(path=path, code=code) for path, code in self.errors],
+        )
+
+    def response(self) -> Response:
+        """Return it as an HTTP response."""
+        headers = {}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(max(1, ceil(self.retry_after)))
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = _CHALLENGE
+        body = self.details().model_dump_json()
+        return Response(body, self.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def not_found() -> Problem:
+    """Return the one answer for what is absent and for what is forbidden."""
+    return Problem(HTTPStatus.NOT_FOUND, "NOT_FOUND")
+
+
+def unauthenticated() -> Problem:
+    """Return the one answer for no credential and for one that does not count."""
+    return Problem(HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED")
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of a route that may answer with these problems."""
+    schema = {"$ref": "#/components/schemas/ProblemDetails"}
+    return {
+        status: {
+            "model": ProblemDetails,
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+def install_problems(app: FastAPI) -> None:
+    """Make every error of *app* a problem: ours, the framework's, and what nobody foresaw."""
+    for kind in (LaliError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _answer)
+
+
+async def _answer(_request: Request, error: Exception) -> Response:
+    response = problem_of(error).response()
+    if isinstance(error, HTTPException):
+        response.headers.update(_kept(error.headers or {}))
+    return response
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return *error* as a problem; of one that nobody foresaw nothing is told."""
+    match error:
+        case Problem():
+            return error
+        case Rejected():
+            return Problem(422, error.reason.value, errors=[(error.path, error.reason.value)])
+        case KafkaUnavailable():
+            return Problem(503, "KAFKA_UNAVAILABLE", retry_after=KAFKA_RETRY_SECONDS)
+        case RequestValidationError():
+            return _of_validation(error)
+        case HTTPException():
+            code = HTTPStatus(error.status_code).name
+            return unauthenticated() if code == "UNAUTHORIZED" else Problem(error.status_code, code)
+    return Problem(500, "INTERNAL")
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in headers.items() if name.lower() == "allow"}
+
+
+def _of_validation(error: RequestValidationError) -> Problem:
+    faults = error.errors()
+    if any(fault["loc"][:1] == ("path",) for fault in faults):
+        return not_found()  # an id that cannot be is as absent as one that is not
+    errors = [(_path(fault), _code(fault)) for fault in faults]
+    return Problem(422, errors[0][1], errors=errors)
+
+
+def _path(fault: Any) -> str:
+    if fault["type"] == "json_invalid":
+        return "body"
+    where = list(fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        where[-1] = "?"  # a name that is no field's may be anything, a person's too
+    text = ""
+    for part in where:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")
+
+
+def _code(fault: Any) -> str:
+    # Our own validators raise ValueError(CODE); anything else they say is not repeated.
+    said = str(fault.get("ctx", {}).get("error", ""))
+    if said in Reason.__members__:
+        return said
+    return _BY_TYPE.get(fault["type"], Reason.FIELD_INVALID.value)
