@@ -77,6 +77,17 @@ def decode(value: bytes | None, expected: str) -> Record:
     return _read(entry, value)
 
 
+def decode_version(entry: SchemaEntry, value: bytes) -> Record:
+    """Decode outside bytes by one schema, which need not be catalogued: for its own checks.
+
+    Raises:
+        Rejected: The bytes are not exactly one canonical record of *entry*.
+        ValueError: The schema cannot be walked.
+    """
+    strict.walk_all(strict.compile_walk(entry.avro), value[FRAME_BYTES:])
+    return _read(entry, value)
+
+
 def decode_trusted(value: bytes, expected: str) -> Record:
     """Decode what a role of Lali wrote under its own access rights; no second check.
 
