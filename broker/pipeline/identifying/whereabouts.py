@@ -1,0 +1,79 @@
+"""Where somebody can be found or written to: addresses, positions, mail, accounts."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from broker.pipeline.identifying.names import Text, run_in, tokens_of
+from broker.pipeline.identifying.ordinary import NEVER_ALONE
+
+Span = tuple[int, int]
+
+_MAIL = re.compile(
+    r"(?<![\w.+%-])[\w.+%'-]{1,64}(?:@|\s?[\[(]at[\])]\s?)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
+)
+_HANDLE = re.compile(r"(?<![\w@./+%-])@[A-Za-z0-9_](?:[A-Za-z0-9_.]{1,28}[A-Za-z0-9_])")
+_PROFILE = re.compile(
+    r"\b(?:facebook|fb|instagram|tiktok|snapchat|twitter|x|t|wa|m|linkedin|telegram|vk|weibo)"
+    r"\.(?:com|me|org)/[^\s,;)]{2,60}",
+    re.IGNORECASE,
+)
+_STREET = re.compile(
+    r"(?<![\w-])\d{1,5}[A-Za-z]?,?\s+(?:[A-Z][\w'ʻ’]{1,30}\s+){1,3}"
+    r"(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Highway|Hwy|Crescent|Parade|Terrace|Close)\b"
+)
+_DECIMAL = re.compile(
+    r"(?<![\w.])[-−]?\d{1,3}\.\d{3,9}\s?°?\s?[NS]?\s?[,;/ ]\s?[-−]?\d{1,3}\.\d{3,9}(?![\w.])"
+)
+_DEGREES = re.compile(
+    r"\d{1,3}\s?°\s?\d{1,2}(?:\.\d+)?\s?['′’](?:\s?[\d.]{1,6}\s?[\"″”])?\s?[NSEW]\b"
+)
+
+#: Words of an address that stand in a text in one run, so that it tells the place.
+_RUN, _NUMBERED_RUN = 3, 2
+
+
+def mails_in(text: str) -> Iterator[Span]:
+    """Yield e-mail addresses."""
+    return (found.span() for found in _MAIL.finditer(text))
+
+
+def accounts_in(text: str) -> Iterator[Span]:
+    """Yield names of accounts in social networks."""
+    for pattern in (_HANDLE, _PROFILE):
+        yield from (found.span() for found in pattern.finditer(text))
+
+
+def positions_in(text: str) -> Iterator[Span]:
+    """Yield positions that are exact to about a hundred metres."""
+    for pattern in (_DECIMAL, _DEGREES):
+        yield from (found.span() for found in pattern.finditer(text))
+
+
+def streets_in(text: str) -> Iterator[Span]:
+    """Yield what is written like a street address."""
+    return (found.span() for found in _STREET.finditer(text))
+
+
+def addresses_in(text: Text, addresses: Iterable[str]) -> Iterator[Span]:
+    """Yield where enough of one of *addresses* stands to tell the place.
+
+    The town and the country in it do not count: the alert's route tells them.
+    """
+    for address in addresses:
+        tokens = tokens_of(address)
+        for size in (len(tokens), _RUN, _NUMBERED_RUN):
+            for run in _runs(tokens, size):
+                if _tells(run, text, len(tokens)):
+                    yield from run_in(text, run)
+
+
+def _runs(tokens: list[str], size: int) -> Iterator[list[str]]:
+    return (tokens[first : first + size] for first in range(len(tokens) - size + 1))
+
+
+def _tells(run: list[str], text: Text, whole: int) -> bool:
+    counted = [t for t in run if t not in NEVER_ALONE and t not in text.elsewhere]
+    if len(counted) != len(run) and len(run) != whole:
+        return False
+    numbered = any(token.isdigit() for token in run)
+    return len(run) > 1 and (len(counted) >= _RUN or (numbered and len(counted) >= _NUMBERED_RUN))
