@@ -6,8 +6,13 @@ import shutil
 import sys
 
 import pytest
+from policy_views import ordinary
 
 import broker.cli
+from broker.policy.bundle import load_bundle
+from broker.policy.decide import Decider
+from broker.policy.directory import read_directory
+from broker.policy.facts import Facts
 from broker.resources import shipped
 
 PACIFIC = shipped("policies") / "pacific"
@@ -96,6 +101,18 @@ COMMUNITY_MISTAKES = {
         "[[communities]]\nid = 'ptccc'\nname = 'X'",
         "community.toml: ptccc: one id, one thing",
     ),
+    "a right that is none": (
+        "[[roles]]\nid = 'x'\nname = 'X'\nrights = ['read', 'rule']",
+        "community.toml: CODE_UNKNOWN at roles[x].rights[1]",
+    ),
+    "a role without rights": (
+        "[[roles]]\nid = 'x'\nname = 'X'\nrights = []",
+        "community.toml: FIELD_INVALID at roles[x].rights",
+    ),
+    "role twice": (
+        "[[roles]]\nid = 'analyst'\nname = 'X'\nrights = ['read']",
+        "community.toml: roles: analyst appears twice",
+    ),
 }
 
 
@@ -109,6 +126,30 @@ def test_a_mistake_in_the_community_file_is_told_with_the_entry(mistake, bundle,
         code, out, err = lali("policy", command, "--bundle", bundle)
         assert (code, out) == (2, "")
         assert any(line.startswith((f"lali: {told}", told)) for line in err.splitlines())
+
+
+def test_a_bundle_without_roles_is_as_good_as_before(bundle):
+    file = bundle / "community.toml"
+    text = file.read_text()
+    assert text.count("[[roles]]") == len(read_directory(file).roles) > 0
+
+    file.write_text(text[: text.index("[[roles]]")])
+
+    assert read_directory(file).roles == {}
+    assert load_bundle(bundle).community.units == read_directory(PACIFIC / "community.toml").units
+
+
+def test_roles_change_no_decision_but_name_another_bundle(bundle):
+    before = load_bundle(bundle)
+    with (bundle / "community.toml").open("a") as file:
+        file.write("\n[[roles]]\nid = 'x'\nname = 'X'\nrights = ['read']\n")
+
+    after = load_bundle(bundle)
+
+    assert before.digest != after.digest
+    assert Decider(before).outcomes(ordinary(), Facts()) == Decider(after).outcomes(
+        ordinary(), Facts()
+    )
 
 
 UNUSABLE_RULES = {
@@ -279,6 +320,17 @@ def test_a_case_that_fails_is_named_with_what_came_of_it(bundle, lali):
     told = json.loads(out)
     (failed,) = [each for each in told["cases"] if each["differences"]]
     assert (code, told["failed"], failed["case"]) == (1, 1, "expects too little")
+
+
+def test_a_bundle_whose_case_fails_does_not_pass_its_check(bundle, lali):
+    planted_case(bundle, FAILING_CASE)
+
+    code, out, err = lali("policy", "check", "--bundle", bundle)
+
+    assert (code, err) == (1, "")
+    (first, last) = out.splitlines()
+    assert first.startswith("error: planted.toml: a case fails: expects too little: verdict is ")
+    assert ": 1 errors, " in last
 
 
 CASE = '[[case]]\nname = "odd"\nfeed = "fiji-tcu-investigate"\nexpect = {}\n'

@@ -5,7 +5,6 @@ caller: Annotated[Caller, Depends(needs(Right.READ))]
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from typing import Protocol
 
@@ -14,19 +13,9 @@ from starlette.types import Scope
 
 from broker.gateway.limits import Limiter
 from broker.gateway.problems import Problem, not_found
+from broker.model.community import Right
 
-
-class Right(StrEnum):
-    """One thing that a caller may do."""
-
-    PUBLISH = "publish"
-    PREVIEW = "preview"
-    FOLLOW = "follow"
-    """View, cancel and change the consent of alerts of one's own."""
-    READ = "read"
-    ACKNOWLEDGE = "acknowledge"
-    REPORT = "report"
-    """Use the form of civil society."""
+__all__ = ["Caller", "Recognises", "Right", "admitted", "lapsed", "needs"]
 
 
 @dataclass(frozen=True, slots=True)

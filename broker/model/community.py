@@ -1,5 +1,6 @@
-"""Who exists: organisations, units and communities; and the feeds by which units receive."""
+"""Who exists: organisations, units and communities; the feeds by which units receive; roles."""
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -67,3 +68,24 @@ class Feed(Model):
         None, description="None: the unit reads its topic itself."
     )
     state: Literal["active", "suspended"] = "active"
+
+
+class Right(StrEnum):
+    """One thing that a unit's people and machines may do at the HTTP doors."""
+
+    PUBLISH = "publish"
+    PREVIEW = "preview"
+    FOLLOW = "follow"
+    """View, cancel and change the consent of alerts of one's own."""
+    READ = "read"
+    ACKNOWLEDGE = "acknowledge"
+    REPORT = "report"
+    """Use the form of civil society."""
+
+
+class Role(Model):
+    """What people of one kind do in any unit; it narrows a credential and never widens it."""
+
+    id: Id
+    name: Line
+    rights: tuple[Right, ...] = Field(min_length=1)

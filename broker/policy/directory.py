@@ -1,17 +1,17 @@
-"""Read the community file: who exists, who publishes, and the feeds by which units receive.
+"""Read the community file: who exists, who publishes, the feeds by which units receive, roles.
 
 Every name that another entry uses must exist; anything unknown stops the bundle.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from broker.errors import BundleInvalid, Rejected
-from broker.model.community import Community, ConnectorReference, Feed, Organisation, Unit
+from broker.model.community import Community, ConnectorReference, Feed, Organisation, Role, Unit
 from broker.policy.files import read_bytes, tables_in, text_of
 from broker.wire.refusal import validated
 
@@ -22,6 +22,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "organisations": Organisation,
     "units": Unit,
     "feeds": Feed,
+    "roles": Role,
 }
 
 
@@ -31,12 +32,14 @@ class Directory:
 
     Attributes:
         feeds: The active feeds; suspended ones receive nothing and are left out.
+        roles: What a credential may be narrowed to; decisions never see them.
     """
 
     communities: Mapping[str, Community]
     organisations: Mapping[str, Organisation]
     units: Mapping[str, Unit]
     feeds: Mapping[str, Feed]
+    roles: Mapping[str, Role] = field(default_factory=dict)
 
     def names_of(self, unit: Unit) -> frozenset[str]:
         """Return every id that means *unit*: its own, its organisation's, its communities'."""
@@ -69,12 +72,13 @@ def directory_in(file: Path, text: str) -> Directory:
     organisations = _table(tables, "organisations", Organisation, findings)
     units = _table(tables, "units", Unit, findings)
     feeds = _table(tables, "feeds", Feed, findings)
+    roles = _table(tables, "roles", Role, findings)
     findings += _unknown_names(communities, organisations, units, feeds)
     findings += _unknown_codes(organisations, units, feeds)
     if findings:
         raise BundleInvalid([f"{file.name}: {finding}" for finding in findings])
     active = {feed.id: feed for feed in feeds.values() if feed.state == "active"}
-    return Directory(communities, organisations, units, active)
+    return Directory(communities, organisations, units, active, roles)
 
 
 def with_connectors(directory: Directory, overlay: Mapping[str, Any]) -> Directory:
@@ -103,7 +107,7 @@ def with_connectors(directory: Directory, overlay: Mapping[str, Any]) -> Directo
         feeds[feed_id] = feeds[feed_id].model_copy(update={"connector": connector})
     if findings:
         raise BundleInvalid(findings)
-    return Directory(directory.communities, directory.organisations, directory.units, feeds)
+    return replace(directory, feeds=feeds)
 
 
 def _table(tables: dict[str, Any], name: str, model: type[M], findings: list[str]) -> dict[str, M]:
