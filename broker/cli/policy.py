@@ -38,7 +38,7 @@ def _decider(bundle: Path | None) -> Decider:
 
 @app.command
 def check(*, bundle: Path | None = None, json: Json = False) -> None:
-    """Check a bundle: Cedar's own validation, unknown names, rules that no case decides.
+    """Check a bundle: Cedar's own validation, unknown names, undecided rules, failing cases.
 
     Example: `lali policy check --bundle policies/pacific`
 

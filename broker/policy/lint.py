@@ -35,7 +35,11 @@ class Finding:
 def lint(bundle: Bundle, tried: list[Tried]) -> list[Finding]:
     """Return what is wrong with *bundle*, given its cases as tried."""
     decided = {name for t in tried for name in t.decision.outcome.rules + t.decision.outcome.held}
-    findings: list[Finding] = []
+    findings = [
+        Finding("error", t.file, f"a case fails: {t.case.name}: {'; '.join(t.differences)}")
+        for t in tried
+        if t.differences
+    ]
     seen: dict[Any, str] = {}
     for rule in bundle.rules.rules:
         where = f"{rule.file} {rule.id}"
