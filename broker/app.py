@@ -31,7 +31,7 @@ from connectors import make_connector
 
 log = structlog.get_logger()
 
-ROLES = ("accept", "route", "deliver")
+ROLES = ("accept", "route", "deliver", "gateway")
 
 #: As which role's principal each part of Lali connects; the others are the administrator's.
 _PRINCIPAL_OF = {
@@ -43,6 +43,7 @@ _PRINCIPAL_OF = {
     "flows": access.AUDIT,
     "topics": access.TOPICS,
     "officer": access.OFFICER,
+    "gateway": access.GATEWAY,
 }
 
 
@@ -146,6 +147,8 @@ def make_role(parts: Parts, role: str, patience: Patience = DEFAULT_PATIENCE) ->
             return make_router(parts)
         case "deliver":
             return make_deliver(parts, patience)
+        case "gateway":
+            return make_gateway(parts)
         case _:
             raise SettingsInvalid(f"no role is called {role}: there are {', '.join(ROLES)}")
 
@@ -180,6 +183,28 @@ def make_deliver(parts: Parts, patience: Patience = DEFAULT_PATIENCE) -> Deliver
         patience=patience,
         openers=openers,
     )
+
+
+def make_gateway(parts: Parts) -> Role:
+    """Return the role that serves HTTP.
+
+    Raises:
+        SettingsInvalid: Its certificates, identities or folder cannot be used.
+    """
+    # Late: what serves HTTP takes half a second to import, and most commands do not serve.
+    from broker.gateway.identity.serving import server_options
+    from broker.gateway.opening import open_doors
+    from broker.gateway.server import Gateway
+
+    doors = open_doors(
+        parts.settings,
+        parts.community,
+        parts.topics,
+        parts.decider,
+        parts.protection,
+        parts.connection("gateway"),
+    )
+    return Gateway(doors, server_options(parts.settings))
 
 
 def make_connectors(parts: Parts) -> dict[str, Connector]:

@@ -95,6 +95,41 @@ class Settings(BaseSettings):
     keys: Path | None = Field(
         None, description="Key folder. None: keys in the data folder. See docs/security.md."
     )
+    gateway_host: str = Field("127.0.0.1", description="Address that the gateway listens on.")
+    gateway_port: int = Field(8440, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    gateway_certificate: Path | None = Field(
+        None, description="PEM certificate of the gateway. None: HTTP in the clear, on loopback."
+    )
+    gateway_key: Path | None = Field(None, description="Its private key, PEM.")
+    gateway_client_ca: Path | None = Field(
+        None, description="PEM file with the CA that signed the units' client certificates."
+    )
+    gateway_identities: Path | None = Field(
+        None, description="TOML file: token issuers, refused certificates, trusted proxies."
+    )
+    gateway_rate: str = Field(
+        "600/minute", description="Requests that one identity may make in a time."
+    )
+    gateway_body_bytes: int = Field(
+        4 << 20, ge=1 << 16, le=64 << 20, description="Largest body that the gateway reads, bytes."
+    )
+    gateway_streams: int = Field(
+        1000, ge=1, description="Streams that may be open at once in one gateway."
+    )
+    gateway_spool: bool = Field(
+        False, description="Keep sealed alerts on disk while Kafka is away, instead of refusing."
+    )
+    gateway_spool_bytes: int = Field(
+        64 << 20, ge=1 << 20, description="Most that the spool may hold, bytes."
+    )
+    gateway_secret_file: Path | None = Field(
+        None,
+        description="32 secret bytes that sign cursors; gateways that stand for one another share "
+        "them. None: made in the data folder.",
+    )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Port for Prometheus, on gateway_host. None: no metrics."
+    )
     data_folder: Path = Field(Path(".lali"), description="Data of the local Kafka and of demos.")
     heap_mb: int = Field(256, ge=128, description="Java heap of a local Kafka node, 2^20 bytes.")
     log_form: Literal["lines", "json"] = Field("lines", description="Form of the log.")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from broker.model.decision import Outcome, Plan, Verdict
@@ -42,6 +43,7 @@ class AuditEntry:
     path: str | None
     reference: str | None
     attempts: int | None
+    credential: str | None = None
 
 
 @dataclass(slots=True)
@@ -126,8 +128,8 @@ def read_entry(value: bytes) -> AuditEntry:
     alert_id = record["alert_id"]
     topic = record["source_topic"]
     source = (topic, record["source_partition"], record["source_offset"]) if topic else None
-    same = {
-        name: record[name]
+    same: dict[str, Any] = {
+        name: record.get(name)
         for name in AuditEntry.__dataclass_fields__
         if name not in ("alert_id", "source", "recalled")
     }

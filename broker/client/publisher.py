@@ -9,13 +9,11 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from broker.client.salts import KEY_BYTES, derived_salts, derived_secret
+from broker.client.encoding import AlertEncoder
+from broker.client.salts import KEY_BYTES
 from broker.errors import KafkaUnavailable, Rejected
 from broker.model.alert import Alert
-from broker.model.reason import Reason
 from broker.pipeline.seal import OriginatorSeal
-from broker.wire import strict
-from broker.wire.alert_codec import encode_alert
 from broker.wire.connection import Connection
 from broker.wire.sender import Sender
 from broker.wire.topics import Topics
@@ -78,8 +76,7 @@ class Publisher:
         self.originator = originator
         self._topic = (topics or Topics()).intake(originator)
         self._sender = Sender(connection)
-        self._salt_key = salt_key or os.urandom(KEY_BYTES)
-        self._seal = seal
+        self._encoder = AlertEncoder(originator, salt_key or os.urandom(KEY_BYTES), seal)
 
     async def __aenter__(self) -> Self:
         """Connect.
@@ -116,7 +113,7 @@ class Publisher:
             KafkaUnavailable: Kafka did not answer in time.
         """
         label = alert.label
-        value = self._encoded(alert)
+        value = self._encoder.encode(alert)
         sent = await self._sender.send(self._topic, str(label.alert_id).encode(), value)
         return Published(label.alert_id, label.revision, sent.partition, sent.offset)
 
@@ -144,16 +141,6 @@ class Publisher:
             return Attempt(alert, published=await self.publish(alert))
         except (Rejected, KafkaUnavailable) as error:
             return Attempt(alert, error=error)
-
-    def _encoded(self, alert: Alert) -> bytes:
-        if alert.label.originator != self.originator:
-            raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
-        value = encode_alert(alert, salts=derived_salts(self._salt_key, alert))
-        if self._seal is not None:
-            value = self._seal.seal(value, alert, derived_secret(self._salt_key, alert))
-        if len(value) > strict.LIMITS.max_bytes:
-            raise Rejected(Reason.OVERSIZED)
-        return value
 
 
 async def _next(

@@ -11,11 +11,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from broker.errors import KafkaUnavailable, LaliError, Rejected
+from broker.model.exchange import Fault, ProblemDetails
 from broker.model.reason import Reason
 
 MEDIA_TYPE = "application/problem+json"
@@ -32,23 +32,6 @@ _BY_TYPE = {
     "literal_error": Reason.CODE_UNKNOWN.value,
     "json_invalid": Reason.JSON_SYNTAX.value,
 }
-
-
-class Fault(BaseModel):
-    """What is wrong with one part of a request."""
-
-    path: str = Field(description="Dotted path of the field at fault; empty for the whole.")
-    code: str = Field(description="Why, as a code.")
-
-
-class ProblemDetails(BaseModel):
-    """A refusal (RFC 9457)."""
-
-    type: str = Field(description="urn:lali:problem: and the code.")
-    title: str
-    status: int
-    code: str = Field(description="Why, as a code that never changes its meaning.")
-    errors: list[Fault] = Field(description="Where, if it is known.")
 
 
 class Problem(LaliError):
@@ -83,7 +66,7 @@ class Problem(LaliError):
             title=HTTPStatus(self.status).phrase,
             status=self.status,
             code=self.code,
-            errors=[Fault(path=path, code=code) for path, code in self.errors],
+            errors=tuple(Fault(path=path, code=code) for path, code in self.errors),
         )
 
     def response(self) -> Response:

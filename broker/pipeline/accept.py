@@ -15,6 +15,7 @@ from broker.clock import epoch_ms
 from broker.errors import Rejected
 from broker.model.alert import Alert
 from broker.model.codes import MessageType
+from broker.model.label import Label
 from broker.model.reason import Reason
 from broker.pipeline.accepted import intake_header, statement_header
 from broker.pipeline.restarts import Restarts
@@ -78,13 +79,22 @@ def accept(
         raise Rejected(Reason.KEY_DIFFERS)
     if alert.label.originator != originator:
         raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
-    if alert.label.message_type is MessageType.UNKNOWN:
+    check_label(alert.label, now)
+    return Checked(alert, unsealed.forwarded if unsealed else record.value, unsealed)
+
+
+def check_label(label: Label, now: int) -> None:
+    """Check that what *label* says can be acted on at *now*, epoch milliseconds.
+
+    Raises:
+        Rejected: CODE_UNKNOWN or EXPIRED_ON_ARRIVAL.
+    """
+    if label.message_type is MessageType.UNKNOWN:
         raise Rejected(Reason.CODE_UNKNOWN, "label.message_type")
     # A cancel is taken however late: whoever holds the alert must learn of it.
-    cancels = alert.label.message_type is MessageType.CANCEL
-    if not cancels and alert.label.expires_at.timestamp() * 1000 <= now:
+    cancels = label.message_type is MessageType.CANCEL
+    if not cancels and label.expires_at.timestamp() * 1000 <= now:
         raise Rejected(Reason.EXPIRED_ON_ARRIVAL, "label.expires_at")
-    return Checked(alert, unsealed.forwarded if unsealed else record.value, unsealed)
 
 
 class Accept:

@@ -98,6 +98,11 @@ class Holdings:
             self._reader = None
             await reader.stop()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything that was in the ledger at the start has been read."""
+        return self._ready.is_set()
+
     async def ready(self) -> None:
         """Wait until everything that was in the ledger at the start has been read."""
         await self._ready.wait()
@@ -125,6 +130,10 @@ class Holdings:
     def mark(self, alert_id: UUID, feed: str) -> Mark | None:
         """Return what became of the latest release of an alert to *feed*."""
         return self._marks.get(alert_id.bytes, {}).get(feed)
+
+    def peek(self, alert_id: UUID) -> Holding | None:
+        """Return what has been read of an alert so far, without waiting."""
+        return self._holdings.get(alert_id.bytes)
 
     async def find(self, alert_id: UUID, revision: int, timeout_seconds: float) -> Holding | None:
         """Return the ledger's entry at *revision* or later.

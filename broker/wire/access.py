@@ -22,7 +22,9 @@ AUDIT = "audit"
 TOPICS = "topics"
 #: Records changes that two officers agree to, and waits for accept before keys are destroyed.
 OFFICER = "officer"
-ROLES = (ACCEPT, ROUTE, DELIVER, AUDIT, TOPICS, OFFICER)
+#: Publishes for units that it has authenticated, and serves each the feeds of its own.
+GATEWAY = "gateway"
+ROLES = (ACCEPT, ROUTE, DELIVER, AUDIT, TOPICS, OFFICER, GATEWAY)
 
 _READ, _WRITE, _CREATE = Operation.READ, Operation.WRITE, Operation.CREATE
 
@@ -79,7 +81,8 @@ class Access:
     def rights(self) -> list[Right]:
         """Return every right, sorted."""
         return sorted({*self._accept(), *self._route(), *self._deliver(), *self._audit(),
-                       *self._topics(), *self._officer(), *self._units()})  # fmt: skip
+                       *self._topics(), *self._officer(), *self._gateway(),
+                       *self._units()})  # fmt: skip
 
     def topic_names(self) -> list[str]:
         """Return the names of all topics."""
@@ -134,6 +137,12 @@ class Access:
         yield Right(own, Kind.TOPIC, topics.audit, _WRITE)
         yield from _on_topics(own, map(topics.intake, self.publishers), Operation.DESCRIBE)
         yield Right(own, Kind.GROUP, topics.accept_group(), Operation.DESCRIBE)
+
+    def _gateway(self) -> Iterator[Right]:
+        topics, own = self.topics, self.names.role(GATEWAY)
+        read = (topics.ledger, topics.audit, *map(topics.feed, self.feeds))
+        yield from _on_topics(own, read, _READ)
+        yield from _on_topics(own, (topics.audit, *map(topics.intake, self.publishers)), _WRITE)
 
     def _units(self) -> Iterator[Right]:
         for unit in self.publishers:

@@ -70,6 +70,15 @@ def decode_alert(value: bytes | None) -> Alert:
     )
 
 
+def read_label(value: bytes | None) -> Label:
+    """Read the label of an alert from outside, sealed or not; its slots stay closed.
+
+    Raises:
+        Rejected: The bytes are not exactly one canonical alert, or the label is not right.
+    """
+    return _label(codec.decode(value, "alert")["label"])
+
+
 def decode_release(value: bytes | None, *, with_record: bool = False) -> ReleaseView:
     """Read a release: strictly, every compartment it holds, every commitment.
 

@@ -112,6 +112,10 @@ class Topics:
         keep[1].config["max.message.bytes"] = str(KEPT_BYTES)
         intake = self._specs([self.intake(unit) for unit in originators], INTAKE_BYTES, 14)
         out = self._specs([self.feed(feed) for feed in feeds], ALERT_BYTES, 14)
+        for spec in out:
+            # A reader that asks for what came after a moment must not miss what was written
+            # before it and committed later.
+            spec.config["message.timestamp.type"] = "LogAppendTime"
         dead = self._specs([self.dead_letter(feed) for feed in feeds], KEPT_BYTES, 90)
         single = [
             _deleted(self.audit, 1, ALERT_BYTES, 3650),

@@ -68,16 +68,42 @@ def parse(document: bytes) -> Draft:
     """
     if len(document) > MAX_BYTES:
         raise Rejected(Reason.OVERSIZED)
+    draft = _read(document)
+    _refuse_within(draft, "")
+    if not isinstance(draft, dict):
+        raise Rejected(Reason.FIELD_INVALID)
+    return draft
+
+
+def parse_array(document: bytes) -> list[Draft | Rejected]:
+    """Return the drafts in *document*, a JSON array; one that is refused stops no other.
+
+    Its size is for the caller to bound.
+
+    Raises:
+        Rejected: As `parse`, where the array itself cannot be read, or is none.
+    """
+    drafts = _read(document)
+    if not isinstance(drafts, list):
+        raise Rejected(Reason.FIELD_INVALID)
+    return [_checked(draft) for draft in drafts]
+
+
+def _checked(draft: Any) -> Draft | Rejected:
+    try:
+        _refuse_within(draft, "")
+    except Rejected as rejected:
+        return rejected
+    return draft if isinstance(draft, dict) else Rejected(Reason.FIELD_INVALID)
+
+
+def _read(document: bytes) -> Any:
     try:
         text = document.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Rejected(Reason.NOT_UTF8) from None
     _refuse_depth(text)
-    draft = _parsed(text)
-    _refuse_within(draft, "")
-    if not isinstance(draft, dict):
-        raise Rejected(Reason.FIELD_INVALID)
-    return draft
+    return _parsed(text)
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -1,0 +1,106 @@
+"""/v1/alerts/{id}: what an originator may know of its own alert; cancelling; consent."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from broker.errors import Rejected
+from broker.gateway.answers import answer
+from broker.gateway.caller import Caller, Right, needs
+from broker.gateway.completing import Completing
+from broker.gateway.doors import Doors
+from broker.gateway.problems import KAFKA_RETRY_SECONDS, Problem, documented, not_found
+from broker.gateway.standing import AlertStanding
+from broker.model.alert import Alert
+from broker.model.exchange import ConsentChange, PublishedAlert, PublishState
+from broker.model.label import Label
+from broker.model.reason import Reason
+from broker.pipeline.holdings import Holding
+from broker.wire.refusal import validated
+
+Follower = Annotated[Caller, Depends(needs(Right.FOLLOW))]
+
+#: A cancel outlives what it cancels, so that whoever was away learns of it.
+_CANCEL_LIVES = timedelta(days=90)
+
+
+def router(doors: Doors) -> APIRouter:
+    """Return the routes by which an originator follows its alerts."""
+    routes = APIRouter(tags=["Follow"])
+    problems = documented(401, 404, 409, 422, 429, 503)
+
+    @routes.get(
+        "/v1/alerts/{alert_id}", response_model=AlertStanding, responses=documented(401, 404, 429)
+    )
+    async def standing(request: Request, alert_id: UUID, caller: Follower) -> Response:
+        """See what became of an alert of one's own: states and counts, no recipients."""
+        found = doors.standings.of(alert_id, caller.unit, doors.clock())
+        if found is None:
+            raise not_found()
+        return answer(request, found, tagged=True)
+
+    @routes.post(
+        "/v1/alerts/{alert_id}/cancel",
+        status_code=202, response_model=PublishedAlert, responses=problems,
+    )  # fmt: skip
+    async def cancel(request: Request, alert_id: UUID, caller: Follower) -> Response:
+        """Cancel an alert: everyone who holds any revision of it is told to stop using it."""
+        return await _cancel(request, doors, caller, alert_id, {})
+
+    @routes.post(
+        "/v1/alerts/{alert_id}/consent",
+        status_code=202, response_model=PublishedAlert, responses=problems,
+    )  # fmt: skip
+    async def consent(
+        request: Request, alert_id: UUID, change: ConsentChange, caller: Follower
+    ) -> Response:
+        """Withdraw consent: the alert is recalled from everyone who holds it."""
+        return await _cancel(request, doors, caller, alert_id, {"consent": change.consent})
+
+    return routes
+
+
+async def _cancel(
+    request: Request, doors: Doors, caller: Caller, alert_id: UUID, changes: dict[str, Any]
+) -> Response:
+    if doors.standings.of(alert_id, caller.unit, doors.clock()) is None:
+        raise not_found()
+    holding = doors.holdings.peek(alert_id)
+    if holding is None:
+        raise Problem(409, "NOT_ACCEPTED")  # nobody holds it: in quarantine, or on its way
+    if holding.cancelled:
+        raise Problem(409, Reason.ALREADY_CANCELLED.value)
+    alert = _cancelling(doors, caller.unit, alert_id, holding, changes)
+    outgoing = Completing(doors, caller.unit, doors.now()).encoded(alert)
+    (taken,) = await doors.desk.publish(caller.unit, [outgoing])
+    if isinstance(taken, Rejected):
+        raise taken
+    if taken == "unavailable":
+        raise Problem(503, "KAFKA_UNAVAILABLE", retry_after=KAFKA_RETRY_SECONDS)
+    doors.standings.note_published(caller.unit, [(alert_id, outgoing.revision)], doors.clock())
+    told = PublishedAlert(alert_id=alert_id, revision=outgoing.revision, state=PublishState(taken))
+    return answer(request, told, status=202, headers={"Location": f"/v1/alerts/{alert_id}"})
+
+
+def _cancelling(
+    doors: Doors, unit: str, alert_id: UUID, holding: Holding, changes: dict[str, Any]
+) -> Alert:
+    """Return the revision that cancels: the label as the ledger has it, and no content."""
+    view = holding.view()
+    if view["originator"] != unit:
+        raise not_found()
+    now = doors.now()
+    kept = {name: view[name] for name in Label.model_fields if name in view}
+    label = {
+        **kept, **changes,
+        "alert_id": alert_id,
+        "revision": holding.revision + 1,
+        "message_type": "CANCEL",
+        "originated_at": now,
+        "expires_at": now + _CANCEL_LIVES,
+    }  # fmt: skip
+    distribution = {name: view[name] for name in ("named_recipients",) if name in view}
+    return validated(Alert, {"label": label, "distribution": distribution})

@@ -1,0 +1,42 @@
+"""The gateway as an ASGI application: every group of routes, and nothing else."""
+
+from fastapi import APIRouter, FastAPI
+
+from broker.gateway import (
+    alert_routes,
+    feed_routes,
+    publish_routes,
+    receipt_routes,
+    stream_routes,
+)
+from broker.gateway.doors import Doors
+from broker.gateway.problems import install_problems
+
+_DESCRIPTION = """Publish alerts of suspected human trafficking, and read what policy releases.
+
+Refusals are problem details (RFC 9457): a code and field paths, never a value. What is absent
+and what is not yours look the same.
+"""
+
+_GROUPS = (publish_routes, alert_routes, feed_routes, stream_routes, receipt_routes)
+
+
+def make_app(doors: Doors) -> FastAPI:
+    """Return the application that serves *doors*."""
+    app = FastAPI(
+        title="Lali gateway",
+        version="1",
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.doors = doors
+    install_problems(app)
+    for routes in _routers(doors):
+        app.include_router(routes)
+    return app
+
+
+def _routers(doors: Doors) -> list[APIRouter]:
+    return [group.router(doors) for group in _GROUPS]

@@ -1,0 +1,103 @@
+"""Complete what a caller sent into what is published in its name."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from broker.errors import Rejected
+from broker.gateway.doors import Doors
+from broker.gateway.publishing import Outgoing
+from broker.model.alert import Alert
+from broker.model.label import Label
+from broker.model.reason import Reason
+from broker.pipeline.accept import check_label
+from broker.pipeline.publish import split
+from broker.protect.signature import verify
+from broker.wire.alert_codec import decode_alert, read_label
+from broker.wire.sealing import AlertParts
+
+
+class Completing:
+    """Completes the drafts of one request.
+
+    Args:
+        doors: The gateway's parts.
+        unit: Who asks: the originator of everything in the request.
+        moment: When it asked first; a draft that gives no time has this one.
+        key: Idempotency key; ids that are not given follow from it.
+    """
+
+    def __init__(self, doors: Doors, unit: str, moment: datetime, key: str | None = None) -> None:
+        self._doors = doors
+        self._unit = unit
+        self._moment = moment
+        self._key = key
+
+    def outgoing(self, sent: Mapping[str, Any] | bytes | Rejected, index: int) -> Outgoing:
+        """Return alert number *index* of the request, encoded.
+
+        Raises:
+            Rejected: With the first thing that is wrong: what accept would quarantine is
+                refused here, while its publisher can still mend it.
+        """
+        if isinstance(sent, Rejected):
+            raise sent
+        if isinstance(sent, bytes):
+            return self._of_bytes(sent)
+        return self.encoded(self.completed(sent, index))
+
+    def completed(self, draft: Mapping[str, Any], index: int = 0) -> Alert:
+        """Return the alert that *draft* describes, in the name of the unit.
+
+        Raises:
+            Rejected: With the first thing that is wrong.
+        """
+        label = draft.get("label")
+        if isinstance(label, dict):
+            draft = {**draft, "label": {**self._given(index), **label}}
+        alert = split(draft, lambda: self._moment)
+        self._check(alert.label)
+        return alert
+
+    def encoded(self, alert: Alert) -> Outgoing:
+        """Return *alert* signed and sealed by the unit's keys, which must be here.
+
+        Raises:
+            Rejected: KEY_UNKNOWN: they are not; OVERSIZED.
+        """
+        value = self._doors.encoder_of(self._unit).encode(alert)
+        sealed = self._doors.protection is not None
+        return Outgoing(alert.label.alert_id, alert.label.revision, value, sealed)
+
+    def _given(self, index: int) -> dict[str, Any]:
+        given: dict[str, Any] = {"originator": self._unit}
+        if self._key is not None:
+            given["alert_id"] = self._doors.repeats.alert_id(self._unit, self._key, index)
+        return given
+
+    def _check(self, label: Label) -> None:
+        if label.originator != self._unit:
+            raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
+        check_label(label, self._doors.clock())
+
+    def _of_bytes(self, value: bytes) -> Outgoing:
+        protection = self._doors.protection
+        if protection is None:
+            label = decode_alert(value).label
+        else:
+            label = read_label(value)
+            self._verify(value, label)
+        self._check(label)
+        return Outgoing(label.alert_id, label.revision, value, sealed=protection is not None)
+
+    def _verify(self, value: bytes, label: Label) -> None:
+        """Check who signed it; what is sealed in it is for accept to open."""
+        assert self._doors.protection is not None
+        parts = AlertParts(value)
+        if parts.seal is None:
+            raise Rejected(Reason.SEAL_MISSING, "signature")
+        if label.originator != self._unit:
+            raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
+        signed = parts.statement(parts.seal.distribution_salt).signed
+        register = self._doors.protection.folder.register()
+        verify(register, self._unit, parts.signature, signed, self._moment)

@@ -1,0 +1,114 @@
+"""What the gateway writes into the audit log: what was read, and what readers answered."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from uuid import UUID
+
+from broker.gateway.serve import Served
+from broker.gateway.shelf import Shelf
+from broker.model.exchange import ReceiptState, RefusalReason
+from broker.pipeline.delivery_records import delivery_entry
+from broker.wire import codec
+from broker.wire.connection import Connection
+from broker.wire.sender import Sender
+from broker.wire.topics import Topics
+
+
+class AuditWriter:
+    """Writes entries of the audit log, and returns once every in-sync replica has them."""
+
+    def __init__(self, connection: Connection, topics: Topics) -> None:
+        self._connection = connection
+        self._topic = topics.audit
+        self._sender: Sender | None = None
+        self._starting = asyncio.Lock()
+
+    async def write(self, entries: Iterable[tuple[UUID, bytes]]) -> None:
+        """Write *entries*, each with the alert that it is about.
+
+        Raises:
+            KafkaUnavailable: They may not be there.
+        """
+        sender = await self._started()
+        tasks = [
+            await sender.begin(self._topic, str(alert_id).encode(), entry)
+            for alert_id, entry in entries
+        ]
+        await asyncio.gather(*tasks)
+
+    async def stop(self) -> None:
+        """Send what is waiting and disconnect."""
+        if self._sender is not None:
+            await self._sender.stop()
+
+    async def _started(self) -> Sender:
+        async with self._starting:
+            if self._sender is None:
+                sender = Sender(self._connection)
+                await sender.start()
+                self._sender = sender
+            return self._sender
+
+
+class Disclosures:
+    """Records each release once, before it is first served.
+
+    Args:
+        audit: The audit log.
+        shelf: Remembers what is recorded.
+        bundle_digest: Names the bundle that decided.
+        clock: Epoch milliseconds.
+    """
+
+    def __init__(
+        self, audit: AuditWriter, shelf: Shelf, bundle_digest: bytes, clock: Callable[[], int]
+    ) -> None:
+        self._audit = audit
+        self._shelf = shelf
+        self._digest = bundle_digest
+        self._clock = clock
+
+    async def record(self, served: Sequence[Served], door: str) -> None:
+        """Have the audit log say that *served* is handed over, before it is.
+
+        Args:
+            served: Releases and recalls.
+            door: By which way, such as ``HTTP``.
+
+        Raises:
+            KafkaUnavailable: The log may not have it: nothing may be served.
+        """
+        new = [each for each in served if not each.shelved.recorded]
+        if not new:
+            return
+        entries = [(each.release.alert_id, self._entry(each, door)) for each in new]
+        await self._audit.write(entries)
+        self._shelf.mark_recorded(each.shelved for each in new)
+
+    def _entry(self, served: Served, door: str) -> bytes:
+        feed, now = served.shelved.feed, self._clock()
+        return delivery_entry(
+            "DELIVERED", feed, served.release, now, self._digest, reference=door, attempts=1
+        )
+
+
+def answer_entry(
+    answer: ReceiptState, feed: str, alert_id: UUID, revision: int, at: int, credential: str,
+    reason: RefusalReason | None = None,
+) -> bytes:  # fmt: skip
+    """Return the audit entry of a recipient's answer; the same answer has the same id."""
+    identity = f"{answer}\n{feed}\n{alert_id}\n{revision}\n{reason}"
+    entry: codec.Record = {
+        "entry_id": hashlib.sha256(identity.encode()).digest()[:16],
+        "kind": answer.value,
+        "stage": "GATEWAY",
+        "at": at,
+        "alert_id": alert_id.bytes,
+        "revision": revision,
+        "recalled": [],
+        "feed": feed,
+        "reason": reason.value if reason else None,
+        "credential": credential,
+    }
+    return codec.encode("audit-entry", entry)

@@ -1,0 +1,80 @@
+"""What the gateway's routes are given: the parts behind the doors."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+
+from broker.client.encoding import AlertEncoder
+from broker.gateway.cursor import Cursors
+from broker.gateway.database import Database
+from broker.gateway.disclosures import AuditWriter, Disclosures
+from broker.gateway.projection import Projection
+from broker.gateway.publishing import PublishingDesk
+from broker.gateway.repeats import Repeats
+from broker.gateway.serve import Servings
+from broker.gateway.shelf import Shelf
+from broker.gateway.standing import Standings
+from broker.pipeline.holdings import Holdings
+from broker.pipeline.protection import Protection
+from broker.policy.decide import Decider
+from broker.policy.directory import Directory
+from broker.settings import Settings
+from broker.wire.topics import Topics
+
+if TYPE_CHECKING:
+    from broker.gateway.identity.doorkeeper import Doorkeeper
+    from broker.gateway.limits import Limiter
+
+
+@dataclass(frozen=True)
+class Doors:
+    """The parts behind the doors of one gateway.
+
+    Attributes:
+        clock: Epoch milliseconds.
+        protection: Keys; None where protection is off.
+        encoder_of: What encodes, signs and seals for a unit whose keys are here.
+        stopping: Set when the gateway ends: streams end then.
+    """
+
+    settings: Settings
+    community: Directory
+    topics: Topics
+    decider: Decider
+    clock: Callable[[], int]
+    protection: Protection | None
+    database: Database
+    holdings: Holdings
+    projection: Projection
+    shelf: Shelf
+    servings: Servings
+    disclosures: Disclosures
+    audit: AuditWriter
+    standings: Standings
+    desk: PublishingDesk
+    repeats: Repeats
+    cursors: Cursors
+    encoder_of: Callable[[str], AlertEncoder]
+    doorkeeper: "Doorkeeper"
+    limiter: "Limiter"
+    secret: bytes = field(repr=False)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def now(self) -> datetime:
+        """Return the present moment."""
+        return datetime.fromtimestamp(self.clock() / 1000, UTC)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether ledger and feeds have been read to where they stood at the start."""
+        return self.holdings.is_ready and self.projection.is_ready
+
+
+def doors_of(request: Request) -> Doors:
+    """Return the parts behind the door that *request* came to."""
+    doors: Doors = request.app.state.doors
+    return doors

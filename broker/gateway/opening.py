@@ -1,0 +1,90 @@
+"""Make the parts behind the doors from what a deployment has."""
+
+import hmac
+from collections.abc import Callable
+
+from broker.client.encoding import AlertEncoder
+from broker.client.salts import kept_key
+from broker.clock import epoch_ms
+from broker.gateway.cursor import Cursors
+from broker.gateway.database import Database
+from broker.gateway.disclosures import AuditWriter, Disclosures
+from broker.gateway.doors import Doors
+from broker.gateway.identity.doorkeeper import make_doorkeeper
+from broker.gateway.limits import make_limiter
+from broker.gateway.projection import Projection, Taker
+from broker.gateway.publishing import PublishingDesk
+from broker.gateway.repeats import Repeats
+from broker.gateway.serve import Servings
+from broker.gateway.shelf import Shelf
+from broker.gateway.spool import Spool
+from broker.gateway.standing import Standings
+from broker.pipeline.holdings import Holdings
+from broker.pipeline.protection import Protection
+from broker.policy.decide import Decider
+from broker.policy.directory import Directory
+from broker.settings import Settings
+from broker.wire.connection import Connection
+from broker.wire.topics import Topics
+
+
+def open_doors(
+    settings: Settings,
+    community: Directory,
+    topics: Topics,
+    decider: Decider,
+    protection: Protection | None,
+    connection: Connection,
+    clock: Callable[[], int] = epoch_ms,
+) -> Doors:
+    """Return the parts behind the doors.
+
+    Raises:
+        SettingsInvalid: The folder, the secret or the identities file cannot be used.
+    """
+    folder = settings.data_folder / "gateway"
+    database = Database(folder)
+    secret = kept_key(settings.gateway_secret_file or folder / "secret")
+    holdings = Holdings(connection, topics)
+    shelf = Shelf(database, topics, community.feeds)
+    standings = Standings(database, holdings)
+    takers: dict[str, Taker] = {**dict.fromkeys(shelf.topics, shelf), topics.audit: standings}
+    audit = AuditWriter(connection, topics)
+    spool = Spool(database, settings.gateway_spool_bytes) if settings.gateway_spool else None
+    openers = {f: protection.opener(f) for f in community.feeds} if protection else None
+    return Doors(
+        settings=settings,
+        community=community,
+        topics=topics,
+        decider=decider,
+        clock=clock,
+        protection=protection,
+        database=database,
+        holdings=holdings,
+        projection=Projection(connection, database, takers),
+        shelf=shelf,
+        servings=Servings(holdings, decider, openers, clock),
+        disclosures=Disclosures(audit, shelf, decider.bundle.digest, clock),
+        audit=audit,
+        standings=standings,
+        desk=PublishingDesk(connection, topics, spool),
+        repeats=Repeats(database, secret),
+        cursors=Cursors(secret),
+        encoder_of=_encoders(secret, protection),
+        doorkeeper=make_doorkeeper(settings, community, topics),
+        limiter=make_limiter(settings),
+        secret=secret,
+    )
+
+
+def _encoders(secret: bytes, protection: Protection | None) -> Callable[[str], AlertEncoder]:
+    salt_key = hmac.digest(secret, b"lali salts 1", "sha256")
+    kept: dict[str, AlertEncoder] = {}
+
+    def encoder_of(unit: str) -> AlertEncoder:
+        if unit not in kept:
+            seal = protection.originator(unit) if protection else None
+            kept[unit] = AlertEncoder(unit, salt_key, seal)
+        return kept[unit]
+
+    return encoder_of

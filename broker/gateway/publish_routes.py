@@ -1,0 +1,154 @@
+"""POST /v1/alerts: publish one alert or a batch."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+from starlette.responses import Response
+
+from broker.errors import Rejected
+from broker.gateway import bodies
+from broker.gateway.answers import answer
+from broker.gateway.bodies import Sent, alerts_in, media_type, read_body
+from broker.gateway.caller import Caller, Right, needs
+from broker.gateway.completing import Completing
+from broker.gateway.doors import Doors
+from broker.gateway.examples import DRAFT, PUBLISHED
+from broker.gateway.problems import KAFKA_RETRY_SECONDS, Problem, documented
+from broker.gateway.publishing import Outgoing, Taken
+from broker.gateway.repeats import KeyReused
+from broker.model.exchange import (
+    BatchAnswer,
+    Fault,
+    PublishedAlert,
+    PublishResult,
+    PublishState,
+)
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            bodies.JSON: {"schema": {"type": "object"}, "example": DRAFT},
+            bodies.JSON_LINES: {"schema": {"type": "string"}},
+            bodies.AVRO: {"schema": {"type": "string", "format": "binary"}},
+            bodies.AVRO_BATCH: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    202: {"model": PublishedAlert | BatchAnswer, "description": "Kafka has all of it.",
+          "content": {"application/json": {"example": PUBLISHED}}},
+    207: {"model": BatchAnswer, "description": "Some of a batch was not published."},
+}  # fmt: skip
+_UNAVAILABLE = PublishState.UNAVAILABLE
+
+#: Names the request, so that sending it again publishes nothing twice.
+_Key = Annotated[str | None, Header(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
+
+
+def router(doors: Doors) -> APIRouter:
+    """Return the route by which alerts are published."""
+    routes = APIRouter(tags=["Publish"])
+
+    @routes.post(
+        "/v1/alerts",
+        status_code=202,
+        response_model=PublishedAlert | BatchAnswer,
+        responses={**_ANSWERS, **documented(400, 401, 404, 409, 413, 415, 422, 429, 503)},
+        openapi_extra=_BODY,
+        summary="Publish one alert, or a batch.",
+    )
+    async def publish(
+        request: Request,
+        caller: Annotated[Caller, Depends(needs(Right.PUBLISH))],
+        idempotency_key: _Key = None,
+    ) -> Response:
+        """Publish an alert: a draft in JSON, or an alert that its publisher has sealed, in Avro.
+
+        The answer comes once Kafka has it on every in-sync replica. To be safe to send again,
+        give `label.alert_id`, `label.revision` and `label.originated_at`, or an
+        `Idempotency-Key`. Of a batch, what is refused stops nothing else.
+        """
+        body = await read_body(request, doors.settings.gateway_body_bytes)
+        form, sent = alerts_in(body, media_type(request))
+        completing = _completing(doors, caller, body, idempotency_key)
+        prepared = [_prepared(completing, each, index) for index, each in enumerate(sent)]
+        results = await _published(doors, caller.unit, prepared)
+        return _one(request, results[0]) if form == "one" else _batch(request, results)
+
+    return routes
+
+
+def _completing(doors: Doors, caller: Caller, body: bytes, key: str | None) -> Completing:
+    if key is None:
+        return Completing(doors, caller.unit, doors.now())
+    try:
+        moment = doors.repeats.first_seen(caller.unit, key, body, doors.clock())
+    except KeyReused:
+        raise Problem(409, "IDEMPOTENCY_KEY_REUSED") from None
+    return Completing(doors, caller.unit, moment, key)
+
+
+def _prepared(completing: Completing, sent: Sent, index: int) -> Outgoing | Rejected:
+    try:
+        return completing.outgoing(sent, index)
+    except Rejected as rejected:
+        return rejected
+
+
+async def _published(
+    doors: Doors, unit: str, prepared: Sequence[Outgoing | Rejected]
+) -> list[PublishResult]:
+    ready = [each for each in prepared if isinstance(each, Outgoing)]
+    taken = await doors.desk.publish(unit, ready)
+    kept = [(e.alert_id, e.revision) for e, t in zip(ready, taken, strict=True) if _is_kept(t)]
+    doors.standings.note_published(unit, kept, doors.clock())
+    outcomes = iter(taken)
+    return [_result(each, outcomes) for each in prepared]
+
+
+def _is_kept(taken: Taken | Rejected) -> bool:
+    return taken in ("published", "spooled")
+
+
+def _result(prepared: Outgoing | Rejected, taken: Iterator[Taken | Rejected]) -> PublishResult:
+    if isinstance(prepared, Rejected):
+        return PublishResult(state=PublishState.REFUSED, errors=_faults(prepared))
+    outcome = next(taken)
+    named = {"alert_id": prepared.alert_id, "revision": prepared.revision}
+    if isinstance(outcome, Rejected):
+        return PublishResult(**named, state=PublishState.REFUSED, errors=_faults(outcome))
+    return PublishResult(**named, state=PublishState(outcome))
+
+
+def _faults(rejected: Rejected) -> tuple[Fault, ...]:
+    return (Fault(path=rejected.path, code=rejected.reason.value),)
+
+
+def _one(request: Request, result: PublishResult) -> Response:
+    if result.state is PublishState.REFUSED:
+        fault = result.errors[0]
+        status = 413 if fault.code == "OVERSIZED" else 422
+        raise Problem(status, fault.code, errors=[(fault.path, fault.code)])
+    if result.state is _UNAVAILABLE:
+        raise Problem(503, "KAFKA_UNAVAILABLE", retry_after=KAFKA_RETRY_SECONDS)
+    assert result.alert_id is not None
+    assert result.revision is not None
+    told = PublishedAlert(alert_id=result.alert_id, revision=result.revision, state=result.state)
+    location = {"Location": f"/v1/alerts/{result.alert_id}"}
+    return answer(request, told, status=202, headers=location)
+
+
+def _batch(request: Request, results: Sequence[PublishResult]) -> Response:
+    refused = sum(each.state is PublishState.REFUSED for each in results)
+    unavailable = sum(each.state is _UNAVAILABLE for each in results)
+    told = BatchAnswer(
+        published=len(results) - refused - unavailable,
+        refused=refused,
+        unavailable=unavailable,
+        results=tuple(results),
+    )
+    headers = {"Retry-After": str(KAFKA_RETRY_SECONDS)} if unavailable else {}
+    status = 207 if refused or unavailable else 202
+    return answer(request, told, status=status, headers=headers)

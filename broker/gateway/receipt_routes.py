@@ -1,0 +1,72 @@
+"""POST /v1/feeds/{feed}/receipts: what recipients say of what they received."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from broker.gateway.answers import answer
+from broker.gateway.caller import Caller, Right, needs
+from broker.gateway.disclosures import answer_entry
+from broker.gateway.doors import Doors
+from broker.gateway.problems import documented, not_found
+from broker.model.exchange import (
+    Fault,
+    ReceiptLine,
+    ReceiptResult,
+    Receipts,
+    ReceiptsAnswer,
+    ReceiptState,
+)
+
+
+def router(doors: Doors) -> APIRouter:
+    """Return the route by which receipts are given."""
+    routes = APIRouter(tags=["Feeds"])
+
+    @routes.post(
+        "/v1/feeds/{feed}/receipts",
+        status_code=202,
+        response_model=ReceiptsAnswer,
+        responses=documented(401, 404, 422, 429, 503),
+    )
+    async def receipts(
+        request: Request,
+        feed: str,
+        given: Receipts,
+        caller: Annotated[Caller, Depends(needs(Right.ACKNOWLEDGE))],
+    ) -> Response:
+        """Say what became of releases and recalls: received, acknowledged, acted upon, refused.
+
+        Recorded in the audit log before the answer. The same receipt again changes nothing.
+        """
+        if feed not in caller.feeds:
+            raise not_found()
+        faults = [_faults(doors, feed, line) for line in given.receipts]
+        good = [line for line, wrong in zip(given.receipts, faults, strict=True) if not wrong]
+        await doors.audit.write((line.alert_id, _entry(doors, caller, feed, line)) for line in good)
+        results = [
+            ReceiptResult(
+                alert_id=line.alert_id, revision=line.revision, recorded=not wrong, errors=wrong
+            )
+            for line, wrong in zip(given.receipts, faults, strict=True)
+        ]
+        return answer(request, ReceiptsAnswer(results=tuple(results)), status=202)
+
+    return routes
+
+
+def _faults(doors: Doors, feed: str, line: ReceiptLine) -> tuple[Fault, ...]:
+    if (line.state is ReceiptState.REFUSED) != (line.reason is not None):
+        code = "FIELD_MISSING" if line.reason is None else "FIELD_INVALID"
+        return (Fault(path="reason", code=code),)
+    if doors.shelf.find(feed, line.alert_id, line.revision) is None:
+        return (Fault(path="alert_id", code="NOT_FOUND"),)
+    return ()
+
+
+def _entry(doors: Doors, caller: Caller, feed: str, line: ReceiptLine) -> bytes:
+    now = doors.clock()
+    return answer_entry(
+        line.state, feed, line.alert_id, line.revision, now, caller.identity, line.reason
+    )

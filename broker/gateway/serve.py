@@ -1,0 +1,159 @@
+"""What may be served of a shelved release now: the ledger and the bundle of today decide.
+
+The same rule as for connectors (`broker.pipeline.redecide`), however old the reader's cursor.
+What expired, was superseded or recalled is passed over: the later revision or the recall
+stands in the same feed, behind it. What policy no longer permits is served as a recall.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from broker.errors import Rejected
+from broker.gateway.shelf import Shelved
+from broker.model.reason import Reason
+from broker.model.release import Release, ReleaseKind, ReleaseView
+from broker.pipeline.holdings import Holdings
+from broker.pipeline.open_release import ReleaseOpener
+from broker.pipeline.project import encode_moment, opened, read_release, recall
+from broker.pipeline.redecide import Handover, Stay, redecide
+from broker.policy.decide import Decider
+from broker.wire.alert_codec import decode_release
+
+log = structlog.get_logger()
+
+#: Nothing is served for these: the reader learns what it must from a later record, or from
+#: the label that it has.
+_PASSED_OVER = frozenset(
+    {Reason.RECALLED, Reason.SUPERSEDED, Reason.EXPIRED, Reason.FORGOTTEN, Reason.ERASED,
+     Reason.LEDGER_DISAGREES}
+)  # fmt: skip
+_LEDGER_SECONDS = 10.0
+_READ_KEPT = 2_000
+#: So long may what was opened stay readable in memory, milliseconds: streams share it.
+_READ_KEPT_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a reader is shown of one record of its feed.
+
+    Attributes:
+        release: As it is handed over: narrowed, and opened where the feed is entrusted.
+        view: The same, readable.
+        body: The view as JSON, the same bytes for every reader of the feed.
+    """
+
+    shelved: Shelved
+    release: Release
+    view: ReleaseView
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Served({self.shelved!r})"
+
+
+class PolicyFailed(Exception):
+    """The bundle errs: nothing is served, and nothing may be passed over."""
+
+
+class Servings:
+    """Serves the feeds of a community.
+
+    Args:
+        holdings: The ledger, followed.
+        decider: The bundle of today.
+        openers: What opens the releases of each feed; None where protection is off.
+        clock: Epoch milliseconds.
+    """
+
+    def __init__(
+        self,
+        holdings: Holdings,
+        decider: Decider,
+        openers: Mapping[str, ReleaseOpener] | None,
+        clock: Callable[[], int],
+    ) -> None:
+        self._holdings = holdings
+        self._decider = decider
+        self._openers = openers or {}
+        self._clock = clock
+        self._read: OrderedDict[tuple[str, int, int, str, int], tuple[int, Served]] = OrderedDict()
+
+    async def serve(self, shelved: Shelved) -> Served | None:
+        """Return what may be shown of *shelved* now, or None to pass it over.
+
+        Raises:
+            LedgerBehind: The ledger could not be read so far; ask again.
+            PolicyFailed: The bundle errs; ask again once it does not.
+        """
+        release = await self._permitted(read_release(shelved.value), shelved)
+        return self._served(shelved, release) if release is not None else None
+
+    async def serve_all(self, rows: Sequence[Shelved]) -> list[Served]:
+        """Return what may be shown of *rows*, in their order.
+
+        Raises:
+            LedgerBehind, PolicyFailed: As `serve`.
+        """
+        return [served for row in rows if (served := await self.serve(row))]
+
+    async def _permitted(self, release: Release, shelved: Shelved) -> Release | None:
+        if release.kind is ReleaseKind.RECALL:
+            return release
+        found = await self._holdings.find(release.alert_id, release.revision, _LEDGER_SECONDS)
+        if found is None:
+            return None  # long past its expiry and its retention
+        verdict = redecide(release, shelved.feed, found, self._decider, self._clock())
+        if isinstance(verdict, Handover):
+            return verdict.release
+        return self._instead(release, verdict, shelved)
+
+    def _instead(self, release: Release, stay: Stay, shelved: Shelved) -> Release | None:
+        if stay.reason is Reason.POLICY_ERROR:
+            raise PolicyFailed
+        if stay.reason in _PASSED_OVER:
+            return None
+        moment = encode_moment(shelved.added // 1000)
+        return recall(release.identity, release.revision, moment)
+
+    def _served(self, shelved: Shelved, release: Release) -> Served | None:
+        key = (shelved.feed, shelved.partition, shelved.offset, release.kind, release.profile)
+        kept_at, kept = self._read.get(key, (0, None))
+        if kept is not None and self._clock() - kept_at < _READ_KEPT_MS:
+            return kept
+        served = self._readable(shelved, release)
+        if served is not None:
+            self._read[key] = (self._clock(), served)
+            self._drop_old()
+        return served
+
+    def _drop_old(self) -> None:
+        oldest = self._clock() - _READ_KEPT_MS
+        while self._read:
+            kept_at, _ = next(iter(self._read.values()))
+            if kept_at > oldest and len(self._read) <= _READ_KEPT:
+                break
+            self._read.popitem(last=False)
+
+    def _readable(self, shelved: Shelved, release: Release) -> Served | None:
+        try:
+            shown = self._opened(release, shelved.feed)
+            view = decode_release(shown.value, with_record=True)
+        except Rejected as rejected:
+            if rejected.reason is not Reason.ERASED:
+                log.error(  # noqa: TRY400 - a traceback may carry values
+                    "release.unreadable",
+                    feed=shelved.feed,
+                    partition=shelved.partition,
+                    offset=shelved.offset,
+                    reason=rejected.reason.value,
+                )
+            return None
+        return Served(shelved, shown, view, view.model_dump_json(exclude_none=True).encode())
+
+    def _opened(self, release: Release, feed: str) -> Release:
+        opener = self._openers.get(feed)
+        return opened(release, opener) if opener else release

@@ -1,0 +1,136 @@
+"""The role that opens the doors: HTTP in front, Kafka behind."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+
+from broker.gateway.app import make_app
+from broker.gateway.doors import Doors
+
+log = structlog.get_logger()
+
+_AGAIN_SECONDS = 2.0
+_PRUNED_EVERY_SECONDS = 3600.0
+#: Requests under way may end within this, seconds, when the gateway is stopped.
+_GRACE_SECONDS = 5
+
+
+class Gateway:
+    """The role that serves HTTP.
+
+    It serves before Kafka answers: what needs Kafka says so until then.
+
+    Args:
+        doors: The parts behind the doors.
+        options: For uvicorn: TLS, protocol.
+    """
+
+    def __init__(self, doors: Doors, options: dict[str, Any] | None = None) -> None:
+        self.doors = doors
+        self._options = options or {}
+        self._stopping = doors.stopping
+        self._listening = asyncio.Event()
+        self._address: tuple[str, int] | None = None
+
+    def stop(self) -> None:
+        """Ask `run` to end; streams end, requests under way may finish."""
+        self._stopping.set()
+
+    async def address(self) -> tuple[str, int]:
+        """Return host and port, once it listens."""
+        await self._listening.wait()
+        assert self._address is not None
+        return self._address
+
+    async def run(self) -> None:
+        """Serve until stopped.
+
+        Raises:
+            OSError: The address cannot be listened on.
+        """
+        listener = _listener(self.doors.settings.gateway_host, self.doors.settings.gateway_port)
+        self._address = listener.getsockname()[:2]
+        server = _Server(self._config())
+        async with self._following():
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            self._listening.set()
+            log.info("gateway.listening", host=self._address[0], port=self._address[1])
+            stopping = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+            server.should_exit = True
+            stopping.cancel()
+            await serving
+
+    def _config(self) -> uvicorn.Config:
+        settings: dict[str, Any] = {
+            "http": "httptools",
+            "log_config": None,
+            "access_log": False,
+            "server_header": False,
+            "timeout_graceful_shutdown": _GRACE_SECONDS,
+            "lifespan": "off",
+            **self._options,
+        }
+        return uvicorn.Config(make_app(self.doors), **settings)
+
+    @asynccontextmanager
+    async def _following(self) -> AsyncIterator[None]:
+        doors = self.doors
+        tasks = [
+            asyncio.create_task(_again(doors.holdings.follow, "ledger")),
+            asyncio.create_task(_again(doors.projection.follow, "feeds")),
+            asyncio.create_task(_again(doors.desk.drain, "spool")),
+            asyncio.create_task(self._prune()),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await doors.desk.stop()
+            await doors.audit.stop()
+            doors.database.close()
+
+    async def _prune(self) -> None:
+        while True:
+            self.doors.shelf.prune(self.doors.clock() * 1000)
+            await asyncio.sleep(_PRUNED_EVERY_SECONDS)
+
+
+async def _again(follow: Callable[[], Awaitable[None]], what: str) -> None:
+    """Follow until cancelled, and anew after any fault: what was taken is kept."""
+    while True:
+        try:
+            return await follow()
+        except Exception as fault:  # noqa: BLE001 - whatever it is, nothing is lost by it
+            log.warning("gateway.restarted", what=what, code=type(fault).__name__)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, with the process's signals left to the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    listener.listen(1024)
+    listener.setblocking(False)
+    return listener

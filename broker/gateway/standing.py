@@ -1,0 +1,198 @@
+"""What an originator may know of its own alert: its state, and how many hold and answered it.
+
+Counts only: which units receive it is not told here, and nothing of what they know.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+import structlog
+from pydantic import Field
+
+from broker.audit.log import AuditEntry, read_entry
+from broker.errors import Rejected
+from broker.gateway.database import Database
+from broker.model.base import Model, Moment
+from broker.pipeline.holdings import Holding, Holdings
+from broker.wire.consumer import ConsumerRecord
+from broker.wire.partition import Target
+
+log = structlog.get_logger()
+
+#: Kinds of entries that say something to an originator.
+_TOLD = frozenset(
+    {"DECIDED", "QUARANTINED", "DUPLICATE", "DELIVERED", "RECEIVED", "ACKNOWLEDGED",
+     "ACTED_UPON", "REFUSED", "ERASED"}
+)  # fmt: skip
+
+State = Literal["PUBLISHED", "ACCEPTED", "QUARANTINED", "CANCELLED", "EXPIRED", "ERASED"]
+
+
+class RevisionStanding(Model):
+    """What became of one revision."""
+
+    revision: int
+    state: Literal["PUBLISHED", "ACCEPTED", "QUARANTINED", "DUPLICATE"]
+    at: Moment
+    message_type: str | None = None
+    reason: str | None = Field(None, description="Why it is in quarantine.")
+    path: str | None = Field(None, description="The field at fault.")
+
+
+class AlertStanding(Model):
+    """An alert as its originator sees it."""
+
+    alert_id: UUID
+    state: State
+    revisions: tuple[RevisionStanding, ...]
+    feeds: int = Field(description="Feeds that hold it now.")
+    recalled: int = Field(description="Feeds that it was recalled from.")
+    delivered: int = Field(description="Feeds to which a revision was handed over.")
+    received: int = Field(description="Feeds that said so.")
+    acknowledged: int
+    acted_upon: int
+    refused: int
+
+
+class Standings:
+    """Follows the audit log, and remembers what this gateway published.
+
+    Args:
+        database: The gateway's file.
+        holdings: The ledger, followed.
+    """
+
+    def __init__(self, database: Database, holdings: Holdings) -> None:
+        self._database = database
+        self._sql = database.connection
+        self._holdings = holdings
+
+    def note_published(self, unit: str, alerts: Iterable[tuple[UUID, int]], at: int) -> None:
+        """Remember that *unit* published *alerts*: until accept has them nothing else does."""
+        rows = [(alert_id.bytes, revision, unit, at) for alert_id, revision in alerts]
+        with self._database.transaction() as sql:
+            sql.executemany("INSERT OR IGNORE INTO published VALUES(?,?,?,?)", rows)
+
+    def of(self, alert_id: UUID, unit: str, now: int) -> AlertStanding | None:
+        """Return what *unit* may know of an alert, or None if it is none of its own.
+
+        Whether it is another's or nobody's takes the same look-ups, and no more.
+        """
+        query = "SELECT revision, at FROM published WHERE alert_id=? AND unit=?"
+        noted = self._sql.execute(query, (alert_id.bytes, unit)).fetchall()
+        query = "SELECT 1 FROM entry WHERE alert_id=? AND originator=? LIMIT 1"
+        decided = self._sql.execute(query, (alert_id.bytes, unit)).fetchone()
+        if not noted and decided is None:
+            return None
+        query = "SELECT kind, revision, at, feed, originator, message_type, reason, path"
+        rows = self._sql.execute(f"{query} FROM entry WHERE alert_id=?", (alert_id.bytes,))
+        entries = [row for row in rows if row[4] in (unit, None)]
+        holding = self._holding(alert_id, unit)
+        return _standing(alert_id, holding, entries, noted, now)
+
+    def _holding(self, alert_id: UUID, unit: str) -> Holding | None:
+        # An id that another unit used first is not this one's, though it published with it.
+        holding = self._holdings.peek(alert_id)
+        return holding if holding and holding.view()["originator"] == unit else None
+
+    def take(self, records: Sequence[ConsumerRecord]) -> None:
+        """Take entries of the audit log."""
+        entries = [entry for record in records if (entry := _read(record))]
+        rows = [_row(entry) for entry in entries if entry.kind in _TOLD and entry.alert_id]
+        marks = ",".join("?" * 10)
+        self._sql.executemany(f"INSERT OR IGNORE INTO entry VALUES({marks})", rows)
+
+    def forget(self, topic: str) -> None:  # noqa: ARG002 - there is one
+        """Empty what came from the audit log."""
+        self._sql.execute("DELETE FROM entry")
+
+    def taken(self, topics: Iterable[str]) -> None:
+        """Nobody waits for it."""
+
+    def reached(self, partition: Target, polled_ms: int | None) -> None:
+        """No order beside the log's own is kept."""
+
+
+def _read(record: ConsumerRecord) -> AuditEntry | None:
+    try:
+        return read_entry(record.value or b"")
+    except Rejected as rejected:
+        log.error("audit.unreadable", offset=record.offset, reason=rejected.reason.value)  # noqa: TRY400
+        return None
+
+
+def _row(entry: AuditEntry) -> tuple[object, ...]:
+    assert entry.alert_id is not None
+    at = int(entry.at.timestamp() * 1000)
+    head = (entry.entry_id, entry.alert_id.bytes, entry.kind, entry.revision, at, entry.feed)
+    return (*head, entry.originator, entry.message_type, entry.reason, entry.path)
+
+
+def _standing(
+    alert_id: UUID,
+    holding: Holding | None,
+    entries: Sequence[tuple[object, ...]],
+    noted: Sequence[tuple[int, int]],
+    now: int,
+) -> AlertStanding:
+    feeds: dict[object, set[object]] = {}
+    for kind, _, _, feed, *_ in entries:
+        feeds.setdefault(kind, set()).add(feed)
+    count = {kind: len(each) for kind, each in feeds.items()}
+    shares = Counter(share.recalled for share in holding.shares.values()) if holding else Counter()
+    revisions = _revisions(entries, noted)
+    return AlertStanding(
+        alert_id=alert_id,
+        state=_state(holding, revisions, now, erased="ERASED" in feeds),
+        revisions=revisions,
+        feeds=shares[False],
+        recalled=shares[True],
+        delivered=count.get("DELIVERED", 0),
+        received=count.get("RECEIVED", 0),
+        acknowledged=count.get("ACKNOWLEDGED", 0),
+        acted_upon=count.get("ACTED_UPON", 0),
+        refused=count.get("REFUSED", 0),
+    )
+
+
+_STATES = {"DECIDED": "ACCEPTED", "QUARANTINED": "QUARANTINED", "DUPLICATE": "DUPLICATE"}
+
+
+def _revisions(
+    entries: Sequence[tuple[object, ...]], noted: Sequence[tuple[int, int]]
+) -> tuple[RevisionStanding, ...]:
+    told = [
+        _revision(revision, _STATES[str(kind)], at, message_type, reason, path)
+        for kind, revision, at, _, _, message_type, reason, path in entries
+        if kind in _STATES and revision is not None
+    ]
+    known = {each.revision for each in told}
+    told += [_revision(n, "PUBLISHED", at, None, None, None) for n, at in noted if n not in known]
+    return tuple(sorted(told, key=lambda each: (each.revision, each.at)))
+
+
+def _revision(
+    revision: object, state: str, at: object, message_type: object, reason: object, path: object
+) -> RevisionStanding:
+    assert isinstance(at, int)
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    return RevisionStanding.model_validate(
+        {"revision": revision, "state": state, "at": moment, "message_type": message_type,
+         "reason": reason, "path": path}
+    )  # fmt: skip
+
+
+def _state(
+    holding: Holding | None, revisions: Sequence[RevisionStanding], now: int, *, erased: bool
+) -> State:
+    if erased:
+        return "ERASED"
+    if holding is None:
+        quarantined = any(each.state == "QUARANTINED" for each in revisions)
+        return "QUARANTINED" if quarantined else "PUBLISHED"
+    if holding.cancelled:
+        return "CANCELLED"
+    return "EXPIRED" if holding.expires_at <= now else "ACCEPTED"

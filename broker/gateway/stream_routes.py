@@ -1,0 +1,153 @@
+"""GET /v1/feeds/{feed}/stream: a feed as server-sent events, resumed where it broke off."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from starlette.responses import StreamingResponse
+
+from broker.errors import KafkaUnavailable
+from broker.gateway.caller import Caller, Right
+from broker.gateway.doors import Doors
+from broker.gateway.feed_routes import Cursor, Reader, start_of
+from broker.gateway.filters import Filter, asked_filter
+from broker.gateway.items import whole
+from broker.gateway.paging import Page, read_page
+from broker.gateway.problems import Problem, documented
+
+MEDIA_TYPE = "text/event-stream"
+#: A comment so often, seconds: what stands between notices that the stream lives.
+_ALIVE_SECONDS = 15.0
+_ALIVE = b": alive\n\n"
+#: How often a stream asks whether its reader may still read, seconds.
+_ASKED_AGAIN_SECONDS = 5.0
+_AGAIN_SECONDS = 2.0
+_ITEMS_AT_ONCE = 100
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+def router(doors: Doors) -> APIRouter:
+    """Return the route by which feeds are streamed."""
+    routes = APIRouter(tags=["Feeds"])
+    streams = Streams(doors)
+    content = {MEDIA_TYPE: {"schema": {"type": "string"}}}
+
+    @routes.get(
+        "/v1/feeds/{feed}/stream",
+        response_class=StreamingResponse,
+        responses={
+            200: {"description": "Events without end.", "content": content},
+            **documented(400, 401, 404, 422, 429, 503),
+        },
+    )
+    async def stream(
+        request: Request,
+        feed: str,
+        caller: Reader,
+        asked: Annotated[Filter, Depends(asked_filter)],
+        cursor: Cursor = None,
+        since: Annotated[datetime | None, Query()] = None,
+        last_event_id: Annotated[str | None, Header(max_length=4096)] = None,
+    ) -> StreamingResponse:
+        """Follow a feed. `id:` is a cursor, `event:` release or recall, `data:` an item.
+
+        Reconnecting with Last-Event-ID, as browsers do, goes on behind the last event.
+        """
+        start = start_of(doors, caller, feed, last_event_id or cursor, since)
+        streams.admit()
+        events = streams.events(request, caller, feed, start, asked)
+        return StreamingResponse(events, media_type=MEDIA_TYPE, headers=_HEADERS)
+
+    return routes
+
+
+class Streams:
+    """The streams that are open in this gateway."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._open = 0
+
+    def admit(self) -> None:
+        """Take one more.
+
+        Raises:
+            Problem: STREAMS_FULL.
+        """
+        if self._open >= self._doors.settings.gateway_streams:
+            raise Problem(503, "STREAMS_FULL", retry_after=30)
+        self._open += 1
+
+    async def events(
+        self, request: Request, caller: Caller, feed: str, position: dict[int, int], asked: Filter
+    ) -> AsyncIterator[bytes]:
+        """Yield the events behind *position*, until the reader goes or may read no more."""
+        try:
+            yield _ALIVE  # headers and a first byte at once: the reader knows that it is let in
+            async for chunk in self._pages(request, caller, feed, position, asked):
+                yield chunk
+        finally:
+            self._open -= 1
+
+    async def _pages(
+        self, request: Request, caller: Caller, feed: str, position: dict[int, int], asked: Filter
+    ) -> AsyncIterator[bytes]:
+        doors, loop = self._doors, asyncio.get_running_loop()
+        asked_at = loop.time()
+        while not doors.stopping.is_set():
+            change = doors.shelf.next_change(feed)
+            if loop.time() - asked_at > _ASKED_AGAIN_SECONDS:
+                asked_at = loop.time()
+                if not self._may_still(request, caller, feed):
+                    return
+            page = await self._page(feed, position, asked)
+            if page is None:
+                await asyncio.sleep(_AGAIN_SECONDS)
+                continue
+            position = page.behind
+            if page.items:
+                yield self._written(feed, page)
+            elif not page.more and not await self._woken(change):
+                yield _ALIVE
+
+    def _may_still(self, request: Request, caller: Caller, feed: str) -> bool:
+        """Whether the credential counts still: it may be revoked, or have expired."""
+        try:
+            now = self._doors.doorkeeper.caller(request.scope)
+        except Problem:
+            return False
+        return now.unit == caller.unit and feed in now.feeds and Right.READ in now.rights
+
+    async def _page(self, feed: str, position: dict[int, int], asked: Filter) -> Page | None:
+        doors = self._doors
+        try:
+            page = await read_page(
+                doors.shelf, doors.servings, feed, position, _ITEMS_AT_ONCE, asked.passes
+            )
+            await doors.disclosures.record([each.served for each in page.items], "SSE")
+        except (Problem, KafkaUnavailable):
+            return None  # nothing may be shown now; the reader waits
+        return page
+
+    async def _woken(self, change: asyncio.Event) -> bool:
+        stopping = asyncio.ensure_future(self._doors.stopping.wait())
+        changed = asyncio.ensure_future(change.wait())
+        try:
+            done, _ = await asyncio.wait(
+                [stopping, changed], timeout=_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            stopping.cancel()
+            changed.cancel()
+        return bool(done)
+
+    def _written(self, feed: str, page: Page) -> bytes:
+        events = bytearray()
+        for each in page.items:
+            cursor = self._doors.cursors.sealed(feed, each.behind)
+            name = each.served.view.kind.value.lower()
+            events += f"id: {cursor}\nevent: {name}\ndata: ".encode()
+            events += whole(each.served, cursor) + b"\n\n"
+        return bytes(events)
