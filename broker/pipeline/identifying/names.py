@@ -136,7 +136,12 @@ def _pairs(text: Text, tokens: list[str]) -> Iterator[Span]:
     )
     for (first, one), (last, other) in pairwise(places):
         near = first < last <= first + 1 + _BETWEEN
-        if one != other and near and _is_pair(text, (first, one), (last, other)):
+        if (
+            one != other
+            and near
+            and not {one, other} <= text.elsewhere
+            and _is_pair(text, (first, one), (last, other))
+        ):
             yield text.span(first, last)
 
 

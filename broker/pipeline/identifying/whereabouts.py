@@ -28,8 +28,10 @@ _DEGREES = re.compile(
     r"\d{1,3}\s?°\s?\d{1,2}(?:\.\d+)?\s?['′’](?:\s?[\d.]{1,6}\s?[\"″”])?\s?[NSEW]\b"
 )
 
-#: Words of an address that stand in a text in one run, so that it tells the place.
-_RUN, _NUMBERED_RUN = 3, 2
+#: Longest runs of an address that are looked for, in words; the whole is one, too.
+_RUNS = (4, 3, 2)
+#: How many words of a run must tell more than the town: fewer beside the number of a house.
+_TELLING, _TELLING_WITH_NUMBER = 3, 2
 
 
 def mails_in(text: str) -> Iterator[Span]:
@@ -61,19 +63,16 @@ def addresses_in(text: Text, addresses: Iterable[str]) -> Iterator[Span]:
     """
     for address in addresses:
         tokens = tokens_of(address)
-        for size in (len(tokens), _RUN, _NUMBERED_RUN):
-            for run in _runs(tokens, size):
-                if _tells(run, text, len(tokens)):
-                    yield from run_in(text, run)
+        for run in {tuple(run) for size in (len(tokens), *_RUNS) for run in _runs(tokens, size)}:
+            if _tells(run, text):
+                yield from run_in(text, list(run))
 
 
 def _runs(tokens: list[str], size: int) -> Iterator[list[str]]:
     return (tokens[first : first + size] for first in range(len(tokens) - size + 1))
 
 
-def _tells(run: list[str], text: Text, whole: int) -> bool:
-    counted = [t for t in run if t not in NEVER_ALONE and t not in text.elsewhere]
-    if len(counted) != len(run) and len(run) != whole:
-        return False
+def _tells(run: tuple[str, ...], text: Text) -> bool:
+    telling = sum(token not in NEVER_ALONE and token not in text.elsewhere for token in run)
     numbered = any(token.isdigit() for token in run)
-    return len(run) > 1 and (len(counted) >= _RUN or (numbered and len(counted) >= _NUMBERED_RUN))
+    return telling >= (_TELLING_WITH_NUMBER if numbered else _TELLING)
