@@ -31,7 +31,9 @@ from connectors import make_connector
 
 log = structlog.get_logger()
 
-ROLES = ("accept", "route", "deliver", "gateway")
+#: The stages of the pipeline, each a role.
+PIPELINE = ("accept", "route", "deliver")
+ROLES = (*PIPELINE, "gateway")
 
 #: As which role's principal each part of Lali connects; the others are the administrator's.
 _PRINCIPAL_OF = {

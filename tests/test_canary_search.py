@@ -74,6 +74,7 @@ class Region:
             "protection": "required",
             "data_folder": work / "data",
             "connectors": work / "connectors.toml",
+            "gateway_port": 0,
         }
         self.parts = parts_on(kafka, "", protection="off", data_folder=work / "data")
         settings = self.parts.settings.model_copy(update=chosen)

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from broker.app import ROLES
+from broker.app import PIPELINE
 from broker.trial.run import start_all, trial
 
 pytestmark = [pytest.mark.kafka, pytest.mark.chaos, pytest.mark.timeout(900)]
@@ -46,17 +46,17 @@ async def test_roles_killed_at_random_moments_lose_and_double_nothing(
         print(f"\nchaos: {ROUNDS} rounds, {it.crew.kills}, {found.figures}, {seconds:.0f} s")  # noqa: T201
     assert found.faults == []
     assert sum(it.crew.kills.values()) == ROUNDS
-    assert min(it.crew.kills[role] for role in ROLES) >= ROUNDS // len(ROLES)
+    assert min(it.crew.kills[role] for role in PIPELINE) >= ROUNDS // len(PIPELINE)
     for kind in ("decided", "duplicates", "quarantined", "released", "recalled", "delivered"):
         assert found.figures[kind] > 0
 
 
 async def _kill(it, chance):
-    positions = dict.fromkeys(ROLES, 0)
+    positions = dict.fromkeys(PIPELINE, 0)
     for number in range(ROUNDS):
-        if number % len(ROLES) == 0:
-            order = chance.sample(ROLES, len(ROLES))
-        role = order[number % len(ROLES)]
+        if number % len(PIPELINE) == 0:
+            order = chance.sample(PIPELINE, len(PIPELINE))
+        role = order[number % len(PIPELINE)]
         if chance.randrange(EARLY):
             await it.until_past(role, positions[role])
         await asyncio.sleep(chance.random() * 0.7)

@@ -69,9 +69,10 @@ def test_keys_are_made_once_and_shared_by_those_who_sign_seal_or_open():
 
 def test_ports_are_published_to_this_machine_only():
     published = {name: service.get("ports", []) for name, service in SERVICES.items()}
-    assert [name for name, ports in published.items() if ports] == ["kafka"]
-    for port in published["kafka"]:
-        assert default_of(port) == "127.0.0.1:9092:9092"
+    assert {name: list(map(default_of, ports)) for name, ports in published.items() if ports} == {
+        "kafka": ["127.0.0.1:9092:9092"],
+        "gateway": ["127.0.0.1:8440:8440"],
+    }
     assert all("network_mode" not in service for service in SERVICES.values())
 
 

@@ -42,7 +42,8 @@ def parts(provisioned_parts, tmp_path):
     for feed in DELIVERED:
         (tmp_path / feed).mkdir()
         overlay[feed] = {"type": "filedrop", "settings": {"folder": str(tmp_path / feed)}}
-    return make_parts(provisioned_parts.settings, overlay)
+    own = {"gateway_port": 0, "data_folder": tmp_path}
+    return make_parts(provisioned_parts.settings.model_copy(update=own), overlay)
 
 
 async def test_a_region_works_with_each_role_and_unit_as_its_own_principal(

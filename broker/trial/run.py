@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.app import ROLES, Parts, make_parts
+from broker.app import PIPELINE, Parts, make_parts
 from broker.demo.partners import WebhookDesk
 from broker.errors import KafkaUnavailable
 from broker.settings import Settings
@@ -129,6 +129,6 @@ def _settings(servers: str, topics: Topics, replication: int) -> Settings:
 
 
 def start_all(crew: Crew) -> None:
-    """Start one process in each role."""
-    for role in ROLES:
+    """Start one process for each stage of the pipeline."""
+    for role in PIPELINE:
         crew.start(role)

@@ -1,13 +1,16 @@
 # ruff: noqa: INP001 - a script of the image, no module of a package
-"""Whether a role in this container works: ``python healthy.py accept|route|deliver``.
+"""Whether a role in this container works: ``python healthy.py accept|route|deliver|gateway``.
 
 It works when Kafka counts this machine among the members of each of its groups. A process that
-hangs, or that joins and fails again and again, is no member. Exit code 0 or 1.
+hangs, or that joins and fails again and again, is no member. A gateway works when it says
+that it is ready. Exit code 0 or 1.
 """
 
 import asyncio
 import socket
 import sys
+from http import HTTPStatus
+from http.client import HTTPConnection
 
 from broker.app import Parts, make_connectors, make_parts
 from broker.settings import load_settings
@@ -38,9 +41,22 @@ async def members(parts: Parts, role: str, groups: list[str]) -> dict[str, set[s
     return found
 
 
+def is_ready(port: int) -> int:
+    """Return 0 if the gateway of this container is ready."""
+    asking = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        asking.request("GET", "/readyz")
+        return 0 if asking.getresponse().status == HTTPStatus.OK else 1
+    finally:
+        asking.close()
+
+
 def main(role: str) -> int:
     """Return 0 if every group of *role* has this machine as a member."""
-    parts = make_parts(load_settings())
+    settings = load_settings()
+    if role == "gateway":
+        return is_ready(settings.gateway_port)
+    parts = make_parts(settings)
     groups = groups_of(parts, role)
     own = {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)}
     found = asyncio.run(members(parts, role, groups))
