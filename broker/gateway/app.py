@@ -5,6 +5,7 @@ from fastapi import APIRouter, FastAPI
 from broker.gateway import (
     alert_routes,
     feed_routes,
+    preview,
     publish_routes,
     receipt_routes,
     stream_routes,
@@ -18,7 +19,7 @@ Refusals are problem details (RFC 9457): a code and field paths, never a value. 
 and what is not yours look the same.
 """
 
-_GROUPS = (publish_routes, alert_routes, feed_routes, stream_routes, receipt_routes)
+_GROUPS = (publish_routes, preview, alert_routes, feed_routes, stream_routes, receipt_routes)
 
 
 def make_app(doors: Doors) -> FastAPI:

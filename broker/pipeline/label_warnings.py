@@ -1,0 +1,159 @@
+"""What an originator may have overlooked in its label and in its wishes.
+
+The policy that decides is asked, and nothing is guessed: a warning that something withholds
+comes from deciding once more without it.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from broker.model.alert import Alert
+from broker.model.codes import Answer, Consent, MessageType, RecipientClass, Tlp
+from broker.model.decision import Plan, Verdict
+from broker.model.label import Distribution, Label
+from broker.model.warning import AlertWarning, WarningCode
+from broker.policy.decide import Decider, view_of
+from broker.policy.facts import Facts
+
+#: An alert that ends sooner may end before a unit behind a thin link reads it.
+_SOON_MS = 24 * 3600 * 1000
+#: Stands for "knows of the alert" in a mask of compartments.
+_KNOWS = 1 << 15
+
+_ALL_CLASSES = tuple(each for each in RecipientClass if each is not RecipientClass.UNKNOWN)
+
+
+def time_warnings(label: Label, distribution: Distribution, moment: int) -> Iterator[AlertWarning]:
+    """Yield what is odd about times and TLP; *moment* is epoch milliseconds."""
+    expires = int(label.expires_at.timestamp() * 1000)
+    if expires <= moment:
+        yield _warning(WarningCode.EXPIRED, "label.expires_at")
+    elif expires - moment < _SOON_MS:
+        yield _warning(WarningCode.EXPIRES_SOON, "label.expires_at")
+    embargo = distribution.embargo_until
+    if embargo is not None and embargo >= label.expires_at:
+        yield _warning(WarningCode.EMBARGO_AFTER_EXPIRY, "distribution.embargo_until")
+    elif embargo is not None and embargo.timestamp() * 1000 > moment:
+        yield _warning(WarningCode.EMBARGOED, "distribution.embargo_until")
+    if label.tlp is Tlp.RED and not distribution.named_recipients:
+        yield _warning(WarningCode.RED_WITHOUT_NAMED_RECIPIENTS, "distribution.named_recipients")
+
+
+def reach_warnings(
+    alert: Alert, decider: Decider, known: Collection[str]
+) -> Iterator[AlertWarning]:
+    """Yield what keeps *alert* from reaching anybody, embargo and expiry left aside.
+
+    A cancel goes to whoever holds the alert, whatever policy says: it gives no warning.
+
+    Args:
+        alert: What would be published.
+        decider: The bundle in force.
+        known: Ids that whoever asks may know. Of others it is not told whether they exist.
+    """
+    if alert.label.message_type is MessageType.CANCEL:
+        return
+    reach = _Reach(alert, decider)
+    units = reach.units()
+    if not units:
+        yield _warning(WarningCode.REACHES_NOBODY, "label")
+    elif units == {alert.label.originator}:
+        yield _warning(WarningCode.REACHES_ONLY_ORIGINATOR, "label")
+    yield from _withholding(alert, reach)
+    yield from _unreached(alert.distribution, reach, known)
+
+
+class _Reach:
+    """Whom an alert reaches, as it is and as it would be with another label."""
+
+    def __init__(self, alert: Alert, decider: Decider) -> None:
+        self._decider = decider
+        self.community = decider.bundle.community
+        self._present = alert.compartments.mask | _KNOWS
+        self._view = view_of(alert.label, alert.distribution)
+        self._now = self._seen({})
+
+    def units(self) -> set[str]:
+        """Return the units that would receive it."""
+        return self._units(self._now)
+
+    def units_with(self, **changed: Any) -> set[str]:
+        """Return the units that would receive it if label or distribution were *changed*."""
+        return self._units(self._seen(changed))
+
+    def grows_with(self, **changed: Any) -> bool:
+        """Whether any feed would see more of it if label or distribution were *changed*."""
+        seen = self._seen(changed)
+        return any(mask & ~self._now.get(feed, 0) for feed, mask in seen.items())
+
+    def names(self, units: set[str]) -> set[str]:
+        """Return every id that means one of *units*."""
+        return {n for unit in units for n in self.community.names_of(self.community.units[unit])}
+
+    def _seen(self, changed: Mapping[str, Any]) -> dict[str, int]:
+        plan = self._decider.plan({**self._view, **changed}, Facts())
+        return {feed: mask & self._present for feed, mask in _masks(plan)}
+
+    def _units(self, seen: dict[str, int]) -> set[str]:
+        return {self.community.feeds[feed].unit for feed in seen}
+
+
+def _masks(plan: Plan) -> Iterator[tuple[str, int]]:
+    for group in plan.groups:
+        if group.outcome.verdict is Verdict.RELEASE:
+            for recipient in group.recipients:
+                yield recipient.feed, group.outcome.compartments | _KNOWS
+
+
+def _withholding(alert: Alert, reach: _Reach) -> Iterator[AlertWarning]:
+    label, asked = alert.label, {"consent": Consent.GIVEN, "consent_scope": _ALL_CLASSES}
+    if label.minor is Answer.UNKNOWN and reach.grows_with(minor=Answer.NO):
+        yield _warning(WarningCode.MINOR_UNKNOWN_WITHHOLDS, "label.minor")
+    if label.consent in {Consent.UNKNOWN, Consent.NOT_ASKED}:
+        if reach.grows_with(**asked):
+            yield _warning(WarningCode.CONSENT_UNKNOWN_WITHHOLDS, "label.consent")
+    elif label.consent in {Consent.GIVEN, Consent.GUARDIAN_GIVEN}:
+        empty = not alert.distribution.consent_scope
+        if empty and reach.grows_with(consent_scope=_ALL_CLASSES):
+            yield _warning(WarningCode.CONSENT_SCOPE_WITHHOLDS, "distribution.consent_scope")
+
+
+def _unreached(
+    wishes: Distribution, reach: _Reach, known: Collection[str]
+) -> Iterator[AlertWarning]:
+    units = reach.units()
+    reached = reach.names(units)
+    for index, name in enumerate(wishes.releasable_to):
+        if name not in reached:
+            code = _unreached_code(name, known)
+            yield _warning(code, f"distribution.releasable_to[{index}]")
+    for index, name in enumerate(wishes.named_recipients):
+        if name not in units:
+            code = _unreached_code(name, known)
+            if name in known and name not in reach.community.units:
+                code = WarningCode.RECIPIENT_NOT_A_UNIT
+            yield _warning(code, f"distribution.named_recipients[{index}]")
+    yield from _excluded(wishes, reach, known)
+
+
+def _unreached_code(name: str, known: Collection[str]) -> WarningCode:
+    if name in known:
+        return WarningCode.RECIPIENT_RECEIVES_NOTHING
+    return WarningCode.RECIPIENT_UNKNOWN
+
+
+def _excluded(
+    wishes: Distribution, reach: _Reach, known: Collection[str]
+) -> Iterator[AlertWarning]:
+    """Yield exclusions that exclude nobody: a name that is misspelt lets its bearer receive."""
+    doubtful = [(i, n) for i, n in enumerate(wishes.not_releasable_to) if n not in known]
+    if doubtful:
+        kept_out = reach.names(reach.units_with(not_releasable_to=()))
+        for index, name in doubtful:
+            if name not in kept_out:
+                path = f"distribution.not_releasable_to[{index}]"
+                yield _warning(WarningCode.RECIPIENT_UNKNOWN, path)
+
+
+def _warning(code: WarningCode, path: str) -> AlertWarning:
+    return AlertWarning(code=code, path=path)
