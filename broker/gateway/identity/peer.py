@@ -1,0 +1,83 @@
+"""What one certificate says of whoever holds its key."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A verified certificate, as far as anybody here needs to know it.
+
+    Attributes:
+        subject: Its subject (RFC 4514).
+        common_names: The CNs in it.
+        uris: URIs among its alternative names; SPIFFE ids are some.
+        dns_names: DNS names among them.
+        fingerprint: SHA-256 of the certificate, lower-case hex.
+        serial: Its number, lower-case hex.
+        not_before: From when it is valid.
+        not_after: Until when.
+    """
+
+    subject: str
+    common_names: tuple[str, ...]
+    uris: tuple[str, ...]
+    dns_names: tuple[str, ...]
+    fingerprint: str
+    serial: str
+    not_before: datetime
+    not_after: datetime
+
+    @property
+    def thumbprint(self) -> str:
+        """The same digest as tokens carry it: ``x5t#S256`` (RFC 8705)."""
+        digest = bytes.fromhex(self.fingerprint)
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def is_valid(self, moment: datetime) -> bool:
+        """Whether *moment* is within its validity: a connection may outlive it."""
+        return self.not_before <= moment <= self.not_after
+
+
+def peer_in(certificate: bytes) -> Peer:
+    """Return the peer of a certificate in DER.
+
+    Raises:
+        ValueError: It is no certificate.
+    """
+    return peer_of(x509.load_der_x509_certificate(certificate))
+
+
+def peer_of(certificate: x509.Certificate) -> Peer:
+    """Return the peer of *certificate*.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    der = certificate.public_bytes(Encoding.DER)
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    alternatives = _alternatives(certificate)
+    return Peer(
+        subject=certificate.subject.rfc4514_string(),
+        common_names=tuple(str(name.value) for name in names),
+        uris=tuple(alternatives.get_values_for_type(x509.UniformResourceIdentifier)),
+        dns_names=tuple(alternatives.get_values_for_type(x509.DNSName)),
+        fingerprint=hashlib.sha256(der).hexdigest(),
+        serial=f"{certificate.serial_number:x}",
+        not_before=certificate.not_valid_before_utc.astimezone(UTC),
+        not_after=certificate.not_valid_after_utc.astimezone(UTC),
+    )
+
+
+def _alternatives(certificate: x509.Certificate) -> x509.SubjectAlternativeName:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return x509.SubjectAlternativeName([])
+    return found.value

@@ -1,0 +1,94 @@
+"""uvicorn's HTTP protocol, which tells the application who the peer is, and bounds the head.
+
+No release of uvicorn passes the peer's certificate on; this puts it where the ASGI
+specification has its TLS extension. `tests/test_gateway_identity_tls.py` pins what is relied on.
+"""
+
+import asyncio
+import ssl
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from broker.gateway.identity.peer import Peer, peer_in
+
+#: Largest request line and headers together, bytes; a token is the largest of them.
+MAX_HEAD_BYTES = 1 << 15
+#: How long a client may take to send them, seconds.
+HEAD_SECONDS = 20
+
+
+class HeadTooLarge(Exception):
+    """Request line and headers are beyond the bound."""
+
+
+class PeerProtocol(HttpToolsProtocol):
+    """Puts ``scope["extensions"]["tls"]`` into each request: the peer and the TLS version."""
+
+    _tls: dict[object, object] | None = None
+    _deadline: asyncio.TimerHandle | None = None
+    _in_head = True
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Read who connected, once the handshake is done."""
+        super().connection_made(transport)
+        self._expect_head()
+        if (secured := transport.get_extra_info("ssl_object")) is not None:
+            self._tls = {"tls_version": secured.version(), "peer": _peer(secured)}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget what was waited for."""
+        self._head_came()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Start a request, with what is known of the connection."""
+        super().on_message_begin()
+        self._expect_head()
+        if self._tls is not None:
+            self.scope["extensions"] = {"tls": self._tls}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what comes after the body (a trailer) is none."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Let the application begin.
+
+        Raises:
+            HeadTooLarge: They are beyond the bound; the parser answers 400.
+        """
+        self._head_came()
+        if len(self.url) + sum(len(n) + len(v) for n, v in self.headers) > MAX_HEAD_BYTES:
+            raise HeadTooLarge
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a head that does not end is cut off."""
+        super().data_received(data)
+        if self._in_head and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.send_400_response("Invalid HTTP request received.")
+
+    def _expect_head(self) -> None:
+        self._head_came()
+        self._in_head, self._head_bytes = True, 0
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _head_came(self) -> None:
+        self._in_head = False
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def _peer(secured: ssl.SSLObject) -> Peer | None:
+    if secured.context.verify_mode == ssl.CERT_NONE:
+        return None  # nobody verified what may be there
+    certificate = secured.getpeercert(binary_form=True)
+    try:
+        return peer_in(certificate) if certificate else None
+    except ValueError:
+        return None

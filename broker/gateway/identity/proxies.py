@@ -1,0 +1,144 @@
+"""Who stands behind a proxy: only peers of the identities file are believed about that.
+
+A proxy that ends TLS tells the client's address in X-Forwarded-For, and the certificate that
+it verified in X-Forwarded-Client-Cert, as Envoy writes it, with the whole certificate. It is
+verified again here. From anybody else both headers are as if they were not there.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from starlette.types import Scope
+
+from broker.gateway.identity.identities import Proxy
+from broker.gateway.identity.peer import Peer, peer_of
+from broker.gateway.identity.refused import CredentialRefused
+
+_PAIR = r'[A-Za-z]+=(?:"(?:[^"\\]|\\.)*"|[^",;]*)'
+_ELEMENT = re.compile(f"{_PAIR}(?:;{_PAIR})*")
+_CERT = re.compile(r'(?:^|;)cert=("(?:[^"\\]|\\.)*"|[^",;]*)', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from.
+
+    Attributes:
+        address: The client's network address.
+        peer: Its certificate, if it showed one.
+    """
+
+    address: str
+    peer: Peer | None
+
+
+def address_of(scope: Scope, proxies: Iterable[Proxy]) -> str:
+    """Return the client's network address, through proxies that are believed."""
+    direct = _direct_address(scope)
+    if not _through(scope, direct, proxies):
+        return direct
+    chain = [each.strip() for text in headers(scope, b"x-forwarded-for") for each in
+             text.split(",")]  # fmt: skip
+    for address in reversed(chain):
+        if not _is_address(address):
+            break  # who wrote that is not known, nor what stands before it
+        if not _within(address, proxies):
+            return address
+    return direct
+
+
+def peer_behind(
+    scope: Scope, proxies: Iterable[Proxy], authorities: Sequence[x509.Certificate]
+) -> Peer | None:
+    """Return the certificate that the client showed, to us or to a proxy that is believed.
+
+    Raises:
+        CredentialRefused: A proxy tells of a certificate that cannot be verified.
+    """
+    if not _through(scope, _direct_address(scope), proxies):
+        return direct_peer(scope)
+    told = headers(scope, b"x-forwarded-client-cert")
+    return _told(told, authorities) if told else None
+
+
+def direct_peer(scope: Scope) -> Peer | None:
+    """Return the certificate of whoever connected."""
+    found = scope.get("extensions", {}).get("tls", {}).get("peer")
+    return found if isinstance(found, Peer) else None
+
+
+def headers(scope: Scope, name: bytes) -> list[str]:
+    """Return the values of every header called *name*, lower case."""
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+def _through(scope: Scope, direct: str, proxies: Iterable[Proxy]) -> bool:
+    peer = direct_peer(scope)
+    fingerprint = peer.fingerprint if peer else None
+    return any(
+        (not proxy.networks or _within(direct, [proxy]))
+        and proxy.certificate in (None, fingerprint)
+        for proxy in proxies
+    )
+
+
+def _within(address: str, proxies: Iterable[Proxy]) -> bool:
+    if not _is_address(address):
+        return False
+    parsed = ipaddress.ip_address(address)
+    networks = (ipaddress.ip_network(text) for proxy in proxies for text in proxy.networks)
+    return any(parsed in network for network in networks)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _direct_address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+def _told(told: list[str], authorities: Sequence[x509.Certificate]) -> Peer:
+    # Several elements are several proxies; whose word the first ones are is not known.
+    if len(told) != 1 or not _ELEMENT.fullmatch(told[0]):
+        raise CredentialRefused("FORWARDED_MALFORMED")
+    certificates = _CERT.findall(told[0])
+    if len(certificates) != 1:
+        raise CredentialRefused("FORWARDED_MALFORMED")
+    try:
+        certificate = x509.load_pem_x509_certificate(unquote(certificates[0].strip('"')).encode())
+        peer = peer_of(certificate)
+    except ValueError:
+        raise CredentialRefused("FORWARDED_MALFORMED") from None
+    if not (_is_for_clients(certificate) and _is_issued(certificate, authorities)):
+        raise CredentialRefused("FORWARDED_UNTRUSTED")
+    return peer
+
+
+def _is_issued(certificate: x509.Certificate, authorities: Sequence[x509.Certificate]) -> bool:
+    for authority in authorities:
+        try:
+            certificate.verify_directly_issued_by(authority)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return True
+    return False
+
+
+def _is_for_clients(certificate: x509.Certificate) -> bool:
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return ExtendedKeyUsageOID.CLIENT_AUTH in usage
