@@ -229,7 +229,7 @@ def test_a_damaged_file_is_put_aside_and_begun_anew(tmp_path):
 
 def test_a_transaction_that_fails_leaves_nothing(tmp_path):
     database = Database(tmp_path)
-    with pytest.raises(sqlite3.Error), database.transaction() as sql:
+    with pytest.raises(sqlite3.Error), database.transaction() as sql:  # noqa: PT012
         sql.execute("INSERT INTO position VALUES('t', 0, 1)")
         sql.execute("INSERT INTO nowhere VALUES(1)")
 

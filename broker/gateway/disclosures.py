@@ -5,13 +5,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID
 
+from broker.gateway.sending import Sending
 from broker.gateway.serve import Served
 from broker.gateway.shelf import Shelf
 from broker.model.exchange import ReceiptState, RefusalReason
 from broker.pipeline.delivery_records import delivery_entry
 from broker.wire import codec
 from broker.wire.connection import Connection
-from broker.wire.sender import Sender
 from broker.wire.topics import Topics
 
 
@@ -19,10 +19,8 @@ class AuditWriter:
     """Writes entries of the audit log, and returns once every in-sync replica has them."""
 
     def __init__(self, connection: Connection, topics: Topics) -> None:
-        self._connection = connection
         self._topic = topics.audit
-        self._sender: Sender | None = None
-        self._starting = asyncio.Lock()
+        self._sending = Sending(connection)
 
     async def write(self, entries: Iterable[tuple[UUID, bytes]]) -> None:
         """Write *entries*, each with the alert that it is about.
@@ -30,25 +28,15 @@ class AuditWriter:
         Raises:
             KafkaUnavailable: They may not be there.
         """
-        sender = await self._started()
         tasks = [
-            await sender.begin(self._topic, str(alert_id).encode(), entry)
+            await self._sending.begin(self._topic, str(alert_id).encode(), entry)
             for alert_id, entry in entries
         ]
         await asyncio.gather(*tasks)
 
     async def stop(self) -> None:
         """Send what is waiting and disconnect."""
-        if self._sender is not None:
-            await self._sender.stop()
-
-    async def _started(self) -> Sender:
-        async with self._starting:
-            if self._sender is None:
-                sender = Sender(self._connection)
-                await sender.start()
-                self._sender = sender
-            return self._sender
+        await self._sending.stop()
 
 
 class Disclosures:
@@ -69,12 +57,15 @@ class Disclosures:
         self._digest = bundle_digest
         self._clock = clock
 
-    async def record(self, served: Sequence[Served], door: str) -> None:
+    async def record(
+        self, served: Sequence[Served], door: str, credential: str | None = None
+    ) -> None:
         """Have the audit log say that *served* is handed over, before it is.
 
         Args:
             served: Releases and recalls.
             door: By which way, such as ``HTTP``.
+            credential: Short name of the credential that asked.
 
         Raises:
             KafkaUnavailable: The log may not have it: nothing may be served.
@@ -82,15 +73,16 @@ class Disclosures:
         new = [each for each in served if not each.shelved.recorded]
         if not new:
             return
-        entries = [(each.release.alert_id, self._entry(each, door)) for each in new]
+        entries = [(each.release.alert_id, self._entry(each, door, credential)) for each in new]
         await self._audit.write(entries)
         self._shelf.mark_recorded(each.shelved for each in new)
 
-    def _entry(self, served: Served, door: str) -> bytes:
+    def _entry(self, served: Served, door: str, credential: str | None) -> bytes:
         feed, now = served.shelved.feed, self._clock()
         return delivery_entry(
-            "DELIVERED", feed, served.release, now, self._digest, reference=door, attempts=1
-        )
+            "DELIVERED", feed, served.release, now, self._digest,
+            reference=door, attempts=1, credential=credential,
+        )  # fmt: skip
 
 
 def answer_entry(

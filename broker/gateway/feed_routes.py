@@ -80,7 +80,9 @@ def _add_page(routes: APIRouter, doors: Doors) -> None:
         """
         start = start_of(doors, caller, feed, cursor, since)
         found = await read_page(doors.shelf, doors.servings, feed, start, limit, asked.passes)
-        await doors.disclosures.record([each.served for each in found.items], "HTTP")
+        await doors.disclosures.record(
+            [each.served for each in found.items], "HTTP", caller.identity
+        )
         body = _written(doors, feed, found, summarised=form == "summary")
         return answer(request, body, tagged=True)
 
@@ -102,7 +104,7 @@ def _add_latest(routes: APIRouter, doors: Doors) -> None:
             raise behind_schedule() from None
         if served is None:
             raise not_found()
-        await doors.disclosures.record([served], "HTTP")
+        await doors.disclosures.record([served], "HTTP", caller.identity)
         return answer(request, served.body, tagged=True)
 
 

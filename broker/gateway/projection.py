@@ -12,6 +12,8 @@ from broker.wire.partition import Target
 from broker.wire.tail import Reader, open_reader, partitions_of
 
 _RECORDS_A_POLL = 2000
+#: How often takers are told how far each partition was read.
+_TOLD_EVERY_SECONDS = 0.5
 
 
 class Taker(Protocol):
@@ -64,10 +66,13 @@ class Projection:
             reader.assign(partitions)
             ends = await reader.end_offsets(partitions)
             await self._seek(reader, ends)
+            loop, told = asyncio.get_running_loop(), 0.0
             while True:
                 fetched = await reader.getmany(timeout_ms=200, max_records=_RECORDS_A_POLL)
-                self._take(fetched, {each: await reader.position(each) for each in partitions})
-                await self._tell(reader, partitions)
+                self._take(fetched, {each: await reader.position(each) for each in fetched})
+                if loop.time() - told > _TOLD_EVERY_SECONDS:
+                    await self._tell(reader, partitions)
+                    told = loop.time()
                 if not self.is_ready and await _passed(reader, ends):
                     self._ready.set()
         finally:

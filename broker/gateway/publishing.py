@@ -11,9 +11,9 @@ from uuid import UUID
 import structlog
 
 from broker.errors import KafkaUnavailable, Rejected
+from broker.gateway.sending import Sending
 from broker.gateway.spool import Spool, SpoolFull, Waiting
 from broker.wire.connection import Connection
-from broker.wire.sender import Sender
 from broker.wire.topics import Topics
 
 log = structlog.get_logger()
@@ -52,11 +52,9 @@ class PublishingDesk:
     """
 
     def __init__(self, connection: Connection, topics: Topics, spool: Spool | None) -> None:
-        self._connection = connection
         self._topics = topics
         self._spool = spool
-        self._sender: Sender | None = None
-        self._starting = asyncio.Lock()
+        self._sending = Sending(connection)
         self._in_order = asyncio.Lock()
         self._away = False
 
@@ -84,15 +82,13 @@ class PublishingDesk:
 
     async def stop(self) -> None:
         """Send what is waiting and disconnect."""
-        if self._sender is not None:
-            await self._sender.stop()
+        await self._sending.stop()
 
     async def _sent(self, unit: str, alerts: Sequence[Outgoing]) -> list[Taken | Rejected]:
         topic = self._topics.intake(unit)
         try:
             async with self._in_order:  # one batch behind the other
-                sender = await self._started()
-                tasks = [await self._begin(sender, topic, each) for each in alerts]
+                tasks = [await self._begin(topic, each) for each in alerts]
         except KafkaUnavailable as error:
             return [self._missed(unit, each, error) for each in alerts]
         done = await asyncio.gather(*tasks, return_exceptions=True)
@@ -101,11 +97,11 @@ class PublishingDesk:
         ]
 
     async def _begin(
-        self, sender: Sender, topic: str, alert: Outgoing
+        self, topic: str, alert: Outgoing
     ) -> "asyncio.Task[object] | asyncio.Future[object]":
         key = str(alert.alert_id).encode()
         try:
-            return await sender.begin(topic, key, alert.value)
+            return await self._sending.begin(topic, key, alert.value)
         except Rejected as rejected:
             refused: asyncio.Future[object] = asyncio.get_running_loop().create_future()
             refused.set_exception(rejected)
@@ -140,8 +136,7 @@ class PublishingDesk:
     async def _send_waiting(self, spool: Spool, each: Waiting) -> bool:
 
         try:
-            sender = await self._started()
-            await sender.send(
+            await self._sending.send(
                 self._topics.intake(each.unit), str(each.alert_id).encode(), each.value
             )
         except KafkaUnavailable:
@@ -152,11 +147,3 @@ class PublishingDesk:
         self._away = False
         spool.drop(each.number)
         return True
-
-    async def _started(self) -> Sender:
-        async with self._starting:
-            if self._sender is None:
-                sender = Sender(self._connection)
-                await sender.start()
-                self._sender = sender
-            return self._sender

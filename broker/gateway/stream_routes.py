@@ -1,7 +1,8 @@
 """GET /v1/feeds/{feed}/stream: a feed as server-sent events, resumed where it broke off."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Annotated
 
@@ -56,8 +57,7 @@ def router(doors: Doors) -> APIRouter:
         Reconnecting with Last-Event-ID, as browsers do, goes on behind the last event.
         """
         start = start_of(doors, caller, feed, last_event_id or cursor, since)
-        streams.admit()
-        events = streams.events(request, caller, feed, start, asked)
+        events = streams.admit(streams.events(request, caller, feed, start, asked))
         return StreamingResponse(events, media_type=MEDIA_TYPE, headers=_HEADERS)
 
     return routes
@@ -68,32 +68,25 @@ class Streams:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
-        self._open = 0
+        # A reader that goes before its first event never starts its generator: it is only dropped.
+        self._open: weakref.WeakSet[AsyncGenerator[bytes]] = weakref.WeakSet()
 
-    def admit(self) -> None:
-        """Take one more.
+    def admit(self, events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        """Take *events* among the streams, and return them.
 
         Raises:
             Problem: STREAMS_FULL.
         """
-        if self._open >= self._doors.settings.gateway_streams:
+        if len(self._open) >= self._doors.settings.gateway_streams:
             raise Problem(503, "STREAMS_FULL", retry_after=30)
-        self._open += 1
+        self._open.add(events)
+        return events
 
     async def events(
         self, request: Request, caller: Caller, feed: str, position: dict[int, int], asked: Filter
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         """Yield the events behind *position*, until the reader goes or may read no more."""
-        try:
-            yield _ALIVE  # headers and a first byte at once: the reader knows that it is let in
-            async for chunk in self._pages(request, caller, feed, position, asked):
-                yield chunk
-        finally:
-            self._open -= 1
-
-    async def _pages(
-        self, request: Request, caller: Caller, feed: str, position: dict[int, int], asked: Filter
-    ) -> AsyncIterator[bytes]:
+        yield _ALIVE  # headers and a first byte at once: the reader knows that it is let in
         doors, loop = self._doors, asyncio.get_running_loop()
         asked_at = loop.time()
         while not doors.stopping.is_set():
@@ -102,7 +95,7 @@ class Streams:
                 asked_at = loop.time()
                 if not self._may_still(request, caller, feed):
                     return
-            page = await self._page(feed, position, asked)
+            page = await self._page(caller, feed, position, asked)
             if page is None:
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
@@ -120,13 +113,17 @@ class Streams:
             return False
         return now.unit == caller.unit and feed in now.feeds and Right.READ in now.rights
 
-    async def _page(self, feed: str, position: dict[int, int], asked: Filter) -> Page | None:
+    async def _page(
+        self, caller: Caller, feed: str, position: dict[int, int], asked: Filter
+    ) -> Page | None:
         doors = self._doors
         try:
             page = await read_page(
                 doors.shelf, doors.servings, feed, position, _ITEMS_AT_ONCE, asked.passes
             )
-            await doors.disclosures.record([each.served for each in page.items], "SSE")
+            await doors.disclosures.record(
+                [each.served for each in page.items], "SSE", caller.identity
+            )
         except (Problem, KafkaUnavailable):
             return None  # nothing may be shown now; the reader waits
         return page

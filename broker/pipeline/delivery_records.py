@@ -17,6 +17,7 @@ def delivery_entry(
     reason: Reason | None = None,
     reference: str | None = None,
     attempts: int = 0,
+    credential: str | None = None,
 ) -> bytes:
     """Return a framed audit entry: DELIVERED, NOT_DELIVERED or DEAD_LETTERED.
 
@@ -38,6 +39,7 @@ def delivery_entry(
         "reason": reason.value if reason else None,
         "reference": reference,
         "attempts": attempts,
+        "credential": credential,
     }
     return codec.encode("audit-entry", entry)
 
