@@ -148,10 +148,12 @@ def import_key(
     folder = open_folder(settings)
     try:
         public = base64.b64decode(file.read_text().strip(), validate=True)
+        key_id = key_id_of(algorithm, owner, public)
+        made = make_key(key_id, holder, owner, algorithm, public, now())
     except (OSError, ValueError):
-        raise SettingsInvalid(f"{file.name} holds no public key, base64") from None
-    key_id = key_id_of(algorithm, owner, public)
-    made = make_key(key_id, holder, owner, algorithm, public, now())
+        raise SettingsInvalid(
+            f"{file.name} holds no public key for {algorithm}, base64, or the owner's id is none"
+        ) from None
     _propose(settings, folder, officer, key, (*folder.register().keys, made))
 
 

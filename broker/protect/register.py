@@ -18,6 +18,7 @@ from broker.errors import Rejected
 from broker.model.base import Base64, Id, Model, Moment
 from broker.model.reason import Reason
 from broker.protect.algorithms import Algorithm
+from broker.protect.public_key import is_public_key
 
 KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
@@ -50,6 +51,14 @@ class Key(Model):
     entrusted: bool = Field(
         False, description="Of a feed: the hub keeps the private key, to open for plain formats."
     )
+
+    @model_validator(mode="after")
+    def _is_a_key_under_its_own_id(self) -> Self:
+        if not is_public_key(self.algorithm, self.public_bytes):
+            raise ValueError("NOT_A_PUBLIC_KEY")
+        if self.id != key_id_of(self.algorithm, self.owner, self.public_bytes):
+            raise ValueError("KEY_ID_DIFFERS")
+        return self
 
     @cached_property
     def public_bytes(self) -> bytes:

@@ -1,16 +1,15 @@
 """Sign statements and verify them: ECDSA on P-256 with SHA-256 (FIPS 186-5)."""
 
 from datetime import datetime
-from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from broker.errors import Rejected
 from broker.model.reason import Reason
+from broker.protect.public_key import load_p256
 from broker.protect.register import Register
 
 _VERIFY = ec.ECDSA(hashes.SHA256())
@@ -55,7 +54,7 @@ def verify(
 def is_valid(public: bytes, value: bytes, signed: bytes) -> bool:
     """Whether *value* signs *signed* under the DER key *public*."""
     try:
-        _loaded(public).verify(value, signed, _VERIFY)
+        load_p256(public).verify(value, signed, _VERIFY)
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -64,17 +63,6 @@ def is_valid(public: bytes, value: bytes, signed: bytes) -> bool:
 def same_key(one: bytes, other: bytes) -> bool:
     """Whether two DER keys are one key, however each is written; False if one is no key."""
     try:
-        return _loaded(one).public_numbers() == _loaded(other).public_numbers()
+        return load_p256(one).public_numbers() == load_p256(other).public_numbers()
     except ValueError:
         return False
-
-
-@lru_cache(maxsize=1024)
-def _loaded(public: bytes) -> ec.EllipticCurvePublicKey:
-    try:
-        key = load_der_public_key(public)
-    except UnsupportedAlgorithm:  # a curve that nobody knows
-        raise ValueError("not a P-256 key") from None
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
-        raise ValueError("not a P-256 key")
-    return key
