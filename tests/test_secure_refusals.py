@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from secured import by_certificate, forwarded, provisioned
 
 from broker.certificates import DevelopmentCa
+from broker.cli import secure
 from broker.client import Publisher, Subscriber
 from broker.errors import KafkaRefused, KafkaUnavailable, Rejected, SettingsInvalid
 from broker.model.reason import Reason
@@ -224,6 +225,43 @@ async def test_a_revoked_unit_is_refused_also_on_a_connection_it_has_open(parts,
     line, kind = await _refusal(_with(connection), connection.security.password)
     assert line.startswith("AUTHENTICATION_FAILED")
     assert kind is KafkaRefused
+
+
+async def test_a_certificate_of_a_revoked_unit_connects_and_may_do_nothing(parts, secure_kafka):
+    unit, feed = "kiribati-tcu", "kiribati-tcu-investigate"
+    principal = parts.principals().unit(unit)
+    certificate = by_certificate(secure_kafka, principal)
+    group = parts.topics.unit_group(unit, "desk")
+    assert await _read(certificate, feed, group, parts) == []
+    async with Publisher(certificate, unit, topics=parts.topics) as open_before:
+        await open_before.publish(make_alert(originator=unit))
+        with wide_client(parts.connection_of(ADMIN)) as client:
+            revoke(client, principal)
+
+        with pytest.raises(KafkaRefused):
+            await open_before.publish(make_alert(originator=unit))
+
+    assert await list_topics(certificate) == set()
+    for topic in (parts.topics.intake(unit), parts.topics.feed(feed)):
+        with pytest.raises(KafkaRefused):
+            await _send(certificate, topic)
+    for each in (None, group):
+        with pytest.raises(KafkaRefused):
+            await _read(certificate, feed, each, parts)
+
+
+def test_the_command_says_what_a_revocation_does_not_do(parts, monkeypatch, capsys):
+    monkeypatch.setattr(secure, "load_settings", lambda: parts.settings)
+    principal = parts.principals().unit("tuvalu-tcu")
+
+    secure.revoke(principal)
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"{principal} has neither password nor rights, on every broker" in said
+    assert "a certificate of its connects until it ends, and may do nothing" in said
+    assert "`lali secure apply` gives them again" in said
+    with pytest.raises(SettingsInvalid):
+        secure.revoke("admin")
 
 
 def test_a_revoked_unit_is_let_in_again_by_apply(parts):

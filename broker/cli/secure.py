@@ -93,7 +93,8 @@ def apply(*, rotate: tuple[str, ...] = (), rotate_all: _Flag = False, json: _Fla
 def revoke(principal: str) -> None:
     """Take password and rights from one principal, at once, also on open connections.
 
-    `lali secure apply` gives them again while the unit is in the community file.
+    A certificate of its cannot be taken back: it connects until it ends, and may do nothing.
+    `lali secure apply` gives the rights again while the unit is in the community file.
 
     Example: `lali secure revoke unit.fiji-police`
 
@@ -105,7 +106,11 @@ def revoke(principal: str) -> None:
         raise SettingsInvalid("that is no principal of this community")
     with wide_client(connection_as(parts.settings, "lali-secure", ADMIN)) as client:
         revoke_now(client, principal)
-    Console().print(f"{principal} has neither password nor rights")
+    console = Console(highlight=False)
+    console.print(f"{principal} has neither password nor rights, on every broker")
+    console.print("a certificate of its connects until it ends, and may do nothing")
+    if principal in parts.rights().principals():
+        console.print("`lali secure apply` gives them again: take it out of community.toml first")
 
 
 @app.command(name="check")

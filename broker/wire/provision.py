@@ -6,7 +6,7 @@ what everybody (``User:*``) was given of ours. Rights of others are reported, ne
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from kafka.admin import (
@@ -110,7 +110,7 @@ def apply_acls(client: WideClient, access: Access) -> Applied:
         _delete(client, surplus)
     if missing:
         _create(client, missing)
-    _await(client, access, wanted)
+    _await(client, lambda acls: {acl for acl in acls if is_ours(acl, access)} == wanted)
     foreign = [acl for acl in present - ours if is_foreign(acl, access)]
     return Applied(
         acls_added=sorted(map(line_of, missing)),
@@ -143,14 +143,19 @@ def foreign_rights(client: WideClient, access: Access) -> list[str]:
 
 
 def revoke(client: WideClient, principal: str) -> None:
-    """Take password and rights from *principal*, at once.
+    """Take password and rights from *principal*, and wait until every broker knows.
+
+    A certificate of its cannot be taken back: it connects until it ends, and may do nothing.
 
     Raises:
         KafkaRefused: The cluster refused a change.
+        KafkaUnavailable: Not every broker knew of it in time.
     """
-    held = {acl for acl in _describe(client) if acl.principal == f"User:{principal}"}
+    user = f"User:{principal}"
+    held = {acl for acl in _describe(client) if acl.principal == user}
     if held:
         _delete(client, held)
+        _await(client, lambda acls: all(acl.principal != user for acl in acls))
     if principal in _known_users(client):
         _alter_users(client, [UserScramCredentialDeletion(principal, _MECHANISM)])
 
@@ -218,11 +223,11 @@ def _delete(client: WideClient, acls: Iterable[ACL]) -> None:
         raise KafkaRefused("NOT_AUTHORISED: rights were not removed")
 
 
-def _await(client: WideClient, access: Access, wanted: set[ACL]) -> None:
+def _await(client: WideClient, is_so: Callable[[list[ACL]], bool]) -> None:
     # Each broker learns of changes by itself; a check right after must not come too early.
     deadline = time.monotonic() + _SETTLE_SECONDS
     for node in client.nodes():
-        while {acl for acl in _describe(client, node) if is_ours(acl, access)} != wanted:
+        while not is_so(_describe(client, node)):
             if time.monotonic() > deadline:
                 raise KafkaUnavailable("rights were set, but not every broker knows of them")
             time.sleep(0.1)
