@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 
 from broker.app import Parts, make_accept, make_parts, make_router
 from broker.gateway.caller import Right
+from broker.gateway.identity.api_keys import key_file, new_key
+from broker.gateway.identity.serving import server_options
 from broker.gateway.opening import open_doors
 from broker.gateway.server import Gateway
 from broker.keys import init_keys
@@ -35,13 +37,11 @@ class Behind:
 
     Args:
         settings: As `settings_of` makes them.
-        keys: Makes an API key: unit, rights, feeds → text for the Authorization header.
     """
 
-    def __init__(self, settings: Settings, clock=None):
+    def __init__(self, settings: Settings):
         self.settings = settings
         self.parts: Parts = make_parts(settings)
-        self.later = timedelta(0)
         self._roles = []
         self._running = []
         self._keys: dict[str, str] = {}
@@ -63,8 +63,6 @@ class Behind:
 
     async def open(self):
         """Start the gateway; wait until it has read what there is."""
-        from broker.gateway.identity.serving import server_options
-
         self.doors = self._doors()
         self.gateway = Gateway(self.doors, server_options(self.settings))
         self._serving = asyncio.create_task(self.gateway.run())
@@ -91,11 +89,12 @@ class Behind:
 
     def headers(self, unit: str, rights=tuple(Right), feeds=None) -> dict[str, str]:
         """Return the headers of *unit*, which gets an API key at its first call."""
-        from broker.gateway.identity.api_keys import add_key
-
         name = f"{unit}/{sorted(rights)}/{feeds}"
         if name not in self._keys:
-            self._keys[name] = add_key(self.settings, unit, rights, feeds, timedelta(days=1))
+            now = datetime.now(UTC)
+            made = new_key(unit, rights, now, now + timedelta(days=1), feeds=feeds)
+            key_file(self.settings).add(made.entry)
+            self._keys[name] = made.text
         return {"Authorization": f"Bearer {self._keys[name]}"}
 
     async def call(self, method, path, unit=None, *, headers=None, **more):
