@@ -29,7 +29,7 @@ async def test_a_plan_written_while_the_log_is_read_is_in_it(connection, topics,
     found = await read_audit(connection, topics)
     later = await read_audit(connection, topics)
 
-    assert len(found.plans) == len(later.plans) == 2
+    assert (len(found.plans), len(later.plans)) == (1, 2)  # those that its entries name
     for log in (found, later):
         assert all(log.outcomes(entry) for entry in log.of("DECIDED"))
     assert [entry.alert_id for entry in later.of("DECIDED")] == [ALERT, OTHER]

@@ -46,4 +46,9 @@ def flows(log: AuditLog) -> dict[str, Any]:
         {"originator": source, "feed": feed, "released": count}
         for (source, feed), count in sorted(between(log).items())
     ]
-    return {"originators": by_originator(log), "feeds": by_feed(log), "between": pairs}
+    return {
+        "originators": by_originator(log),
+        "feeds": by_feed(log),
+        "between": pairs,
+        "unreadable": log.unreadable,
+    }

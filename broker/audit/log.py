@@ -1,12 +1,14 @@
 """Read the audit log: entries without repetitions, and the plans that they name."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from broker.errors import Rejected
 from broker.model.decision import Outcome, Plan, Verdict
 from broker.model.reason import Reason
 from broker.wire import codec
@@ -15,6 +17,8 @@ from broker.wire.plan_codec import decode_plan
 from broker.wire.tail import read_to_end
 from broker.wire.topics import Topics
 
+#: What an entry of kind DECIDED always has.
+_DECISION = ("alert_id", "revision", "message_type", "bundle_digest", "plan_digest")
 _PLAN_ROUNDS = 20
 _PLAN_ROUND_SECONDS = 0.1
 
@@ -48,11 +52,18 @@ class AuditEntry:
 
 @dataclass(slots=True)
 class AuditLog:
-    """All entries in the order of the topic, and all plans."""
+    """All entries in the order of the topic, and the plans that they name.
+
+    Attributes:
+        repeated: Entries that stand there more than once, and count once.
+        unreadable: Records left out: no entry, or a decision whose plan is nowhere. No role of
+            Lali writes such a record.
+    """
 
     entries: list[AuditEntry] = field(default_factory=list)
     plans: dict[bytes, Plan] = field(default_factory=dict)
     repeated: int = 0
+    unreadable: int = 0
 
     def of(self, *kinds: str) -> Iterator[AuditEntry]:
         """Yield the entries of these kinds."""
@@ -94,7 +105,10 @@ async def read_audit(connection: Connection, topics: Topics) -> AuditLog:
     log = AuditLog()
     seen: set[bytes] = set()
     async for record in read_to_end(connection, [topics.audit]):
-        entry = read_entry(record.value)
+        entry = _readable(record.value)
+        if entry is None:
+            log.unreadable += 1
+            continue
         if entry.entry_id in seen:
             log.repeated += 1
             continue
@@ -108,23 +122,51 @@ async def read_audit(connection: Connection, topics: Topics) -> AuditLog:
             break
         await asyncio.sleep(_PLAN_ROUND_SECONDS)
         await _read_plans(connection, topics, log)
+    _leave_out_what_has_no_plan(log)
     return log
 
 
 async def _read_plans(connection: Connection, topics: Topics, log: AuditLog) -> None:
+    missing = _named(log) - log.plans.keys()
     async for record in read_to_end(connection, [topics.plans]):
-        if record.value is not None:
-            plan = decode_plan(record.value)
-            log.plans[plan.digest] = plan
+        # A plan's name is its digest, so nothing that no entry names need be understood.
+        digest = hashlib.sha256(record.value or b"").digest()
+        if digest in missing and (plan := _plan(record.value)):
+            log.plans[digest] = plan
+
+
+def _plan(value: bytes) -> Plan | None:
+    try:
+        return decode_plan(value)
+    except (Rejected, ValueError, KeyError, TypeError):
+        return None
+
+
+def _leave_out_what_has_no_plan(log: AuditLog) -> None:
+    kept = [e for e in log.entries if e.plan_digest is None or e.plan_digest in log.plans]
+    log.unreadable += len(log.entries) - len(kept)
+    log.entries = kept
 
 
 def _named(log: AuditLog) -> set[bytes]:
     return {entry.plan_digest for entry in log.entries if entry.plan_digest is not None}
 
 
-def read_entry(value: bytes) -> AuditEntry:
-    """Return the entry in a record of the audit topic."""
-    record = codec.decode_trusted(value, "audit-entry")
+def _readable(value: bytes | None) -> AuditEntry | None:
+    """Return the entry in a record, or None: what somebody else wrote must not stop a reader."""
+    try:
+        return read_entry(value)
+    except Rejected:
+        return None
+
+
+def read_entry(value: bytes | None) -> AuditEntry:
+    """Return the entry in a record of the audit topic.
+
+    Raises:
+        Rejected: It is none.
+    """
+    record = codec.decode(value, "audit-entry")
     alert_id = record["alert_id"]
     topic = record["source_topic"]
     source = (topic, record["source_partition"], record["source_offset"]) if topic else None
@@ -133,9 +175,12 @@ def read_entry(value: bytes) -> AuditEntry:
         for name in AuditEntry.__dataclass_fields__
         if name not in ("alert_id", "source", "recalled")
     }
-    return AuditEntry(
+    entry = AuditEntry(
         alert_id=UUID(bytes=alert_id) if alert_id else None,
         source=source,
         recalled=tuple(record["recalled"]),
         **same,
     )
+    if entry.kind == "DECIDED" and any(getattr(entry, name) is None for name in _DECISION):
+        raise Rejected(Reason.FIELD_MISSING)
+    return entry

@@ -103,7 +103,7 @@ def trace_tree(found: Trace) -> Tree:
     tree = Tree(f"[bold]alert {found['alert_id']}[/]", guide_style="dim")
     for revision in found["revisions"]:
         head = (
-            f"[bold]revision {revision['revision']}[/] {revision['message_type']} "
+            f"[bold]revision {revision['revision']}[/] {escape(revision['message_type'])} "
             f"from [cyan]{escape(revision['originator'] or '?')}[/], "
             f"decided {_time(revision['at'])} [dim]bundle {revision['bundle'][:12]}[/]"
         )
@@ -114,7 +114,8 @@ def trace_tree(found: Trace) -> Tree:
         tree.add(f"duplicate of revision {duplicate['revision']}, {_time(duplicate['at'])}")
     for refused in found["quarantined"]:
         where = f" at {refused['path']}" if refused["path"] else ""
-        tree.add(f"[red]quarantined[/] {refused['reason']}{escape(where)}, {_time(refused['at'])}")
+        said = escape(f"{refused['reason']}{where}")
+        tree.add(f"[red]quarantined[/] {said}, {_time(refused['at'])}")
     if len(found["revisions"] + found["duplicates"] + found["quarantined"]) == 0:
         tree.add("nothing is known of it")
     return tree
@@ -152,7 +153,8 @@ def _handed(feed: dict[str, Any]) -> str:
             reference = escape(feed["reference"] or "")
             return f" [green]delivered[/] {_time(feed['delivered_at'])} [dim]{reference}[/]"
         case state:
-            return f" [yellow]{state.replace('_', ' ')}[/] {feed['delivery_reason']}"
+            reason = escape(feed["delivery_reason"] or "")
+            return f" [yellow]{state.replace('_', ' ')}[/] {reason}"
 
 
 def _time(moment: str) -> str:

@@ -1,18 +1,16 @@
 """`lali flows`: counts by originator and feed."""
 
-import asyncio
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from broker.app import make_parts
 from broker.audit.flows import by_feed, by_originator
 from broker.audit.flows import flows as flows_of
-from broker.audit.log import read_audit
 from broker.cli import print_json
-from broker.settings import load_settings
+from broker.cli.audit import read_log
 
 _INTAKE = ("published", "accepted", "duplicates", "quarantined")
 _DECIDED = ("released", "withheld", "recalled")
@@ -27,8 +25,7 @@ def flows(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     Args:
         json: Print one JSON object.
     """
-    parts = make_parts(load_settings())
-    log = asyncio.run(read_audit(parts.connection("flows"), parts.topics))
+    log = read_log("flows")
     if json:
         print_json(flows_of(log))
         return
@@ -48,5 +45,5 @@ def _table(what: str, rows: dict[str, dict[str, int]], columns: tuple[str, ...])
         table.add_column(column.replace("_", " "), justify="right")
     for name, counts in rows.items():
         if any(counts.get(column) for column in columns):
-            table.add_row(name, *(str(counts.get(column, 0) or "·") for column in columns))
+            table.add_row(escape(name), *(str(counts.get(column, 0) or "·") for column in columns))
     return table

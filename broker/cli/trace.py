@@ -1,18 +1,15 @@
 """`lali trace`: the way of one alert."""
 
-import asyncio
 from typing import Annotated
 from uuid import UUID
 
 from cyclopts import Parameter
 from rich.console import Console
 
-from broker.app import make_parts
-from broker.audit.log import read_audit
 from broker.audit.trace import trace as trace_of
 from broker.audit.trace import trace_tree
 from broker.cli import print_json
-from broker.settings import load_settings
+from broker.cli.audit import read_log
 
 
 def trace(alert: UUID, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
@@ -24,8 +21,7 @@ def trace(alert: UUID, *, json: Annotated[bool, Parameter(negative="")] = False)
         alert: The alert's id.
         json: Print one JSON object.
     """
-    parts = make_parts(load_settings())
-    log = asyncio.run(read_audit(parts.connection("trace"), parts.topics))
+    log = read_log("trace")
     found = trace_of(log, alert)
     if json:
         print_json(found)
