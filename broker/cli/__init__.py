@@ -64,6 +64,11 @@ app.command(
     name="secure",
     help="Certificates, passwords and rights in Kafka, and a check of them.",
 )
+app.command(
+    "broker.cli.gateway:app",
+    name="gateway",
+    help="Who may come to the HTTP doors: API keys, certificates.",
+)
 app.command("broker.cli.kafka:app", name="kafka", help="A real Kafka on this machine.")
 app.command(
     "broker.cli.settings:settings",

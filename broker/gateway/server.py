@@ -12,6 +12,7 @@ import uvicorn
 
 from broker.gateway.app import make_app
 from broker.gateway.doors import Doors
+from broker.gateway.headers import SecurityHeaders
 
 log = structlog.get_logger()
 
@@ -77,7 +78,7 @@ class Gateway:
             "lifespan": "off",
             **self._options,
         }
-        return uvicorn.Config(make_app(self.doors), **settings)
+        return uvicorn.Config(SecurityHeaders(make_app(self.doors)), **settings)
 
     @asynccontextmanager
     async def _following(self) -> AsyncIterator[None]:
