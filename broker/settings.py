@@ -128,7 +128,15 @@ class Settings(BaseSettings):
         "them. None: made in the data folder.",
     )
     metrics_port: int | None = Field(
-        None, ge=0, le=65535, description="Port for Prometheus, on gateway_host. None: no metrics."
+        None, ge=1, le=65535, description="Port for Prometheus. None: no metrics."
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address of that port; it asks nobody who they are."
+    )
+    tracing_endpoint: str | None = Field(
+        None,
+        description="Where traces go: OTLP over HTTP, with its path. Needs the extra `tracing`. "
+        "None: no traces.",
     )
     data_folder: Path = Field(Path(".lali"), description="Data of the local Kafka and of demos.")
     heap_mb: int = Field(256, ge=128, description="Java heap of a local Kafka node, 2^20 bytes.")

@@ -5,6 +5,7 @@ import asyncio
 from broker.app import Parts, Role, make_parts, make_role, run_roles
 from broker.errors import KafkaRefused, KafkaUnavailable
 from broker.logs import configure_logs
+from broker.observed import observed
 from broker.settings import load_settings
 from broker.wire.welcome import require_welcome
 
@@ -33,4 +34,5 @@ async def _run(parts: Parts, role: str, made: Role) -> None:
         raise
     except KafkaUnavailable:
         pass  # the role itself waits for a cluster that is starting
-    await run_roles([made])
+    with observed(parts, [role]) as watches:
+        await run_roles([made, *watches])

@@ -15,6 +15,7 @@ from broker.cluster.local import LocalKafka
 from broker.errors import SettingsInvalid
 from broker.keys import init_keys
 from broker.logs import configure_logs
+from broker.observed import observed
 from broker.provisioning import provision
 from broker.settings import Running, Settings, load_settings, note_running
 
@@ -100,4 +101,5 @@ def _serve(settings: Settings) -> None:
 
 
 async def _run(parts: Parts) -> None:
-    await run_roles([make_role(parts, role) for role in ROLES])
+    with observed(parts, ROLES) as watches:
+        await run_roles([*(make_role(parts, role) for role in ROLES), *watches])

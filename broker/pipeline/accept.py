@@ -6,6 +6,7 @@ header decides anything. Whatever fails, the original is kept untouched and neig
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import structlog
 
 from broker.clock import epoch_ms
 from broker.errors import Rejected
+from broker.metrics.flow import count_forwarded, count_quarantined
 from broker.model.alert import Alert
 from broker.model.codes import MessageType
 from broker.model.label import Label
@@ -23,6 +25,7 @@ from broker.pipeline.retention import retained_until
 from broker.pipeline.set_aside import SetAside
 from broker.pipeline.unseal import Unsealed, Unsealer
 from broker.protect.vault import Row
+from broker.tracing import span
 from broker.wire import codec
 from broker.wire.alert_codec import decode_alert
 from broker.wire.connection import Connection
@@ -125,6 +128,8 @@ class Accept:
         self._set_aside = SetAside(topics, self._originators, register)
         self._stopping = asyncio.Event()
         self.counts = {"accepted": 0, "quarantined": 0}
+        self._forwarded: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
 
     def stop(self) -> None:
         """Ask `run` to end after the batch under way."""
@@ -168,14 +173,20 @@ class Accept:
         if not fetched:
             return
         outbox = Outbox(producer.create_batch)
-        for records in fetched.values():
-            for record in records:
-                self._take(record, outbox)
-                await asyncio.sleep(0)  # heartbeats share this loop
-        self._keep_keys()
-        # In order, batch after batch: route takes an offset below one it has seen for a repeat.
-        await send_in_order(producer, outbox)
-        await consumer.commit({tp: records[-1].offset + 1 for tp, records in fetched.items()})
+        self._forwarded.clear()
+        self._refused.clear()
+        with span("accept.batch", records=sum(map(len, fetched.values()))):
+            for records in fetched.values():
+                for record in records:
+                    self._take(record, outbox)
+                    await asyncio.sleep(0)  # heartbeats share this loop
+            self._keep_keys()
+            # In order, batch after batch: route takes an offset below one it has seen for a
+            # repeat.
+            await send_in_order(producer, outbox)
+            await consumer.commit({tp: taken[-1].offset + 1 for tp, taken in fetched.items()})
+        count_forwarded(self._forwarded)
+        count_quarantined("ACCEPT", self._refused)
 
     def _take(self, record: ConsumerRecord, outbox: Outbox) -> None:
         try:
@@ -188,6 +199,7 @@ class Accept:
             self._quarantine(record, outbox, Rejected(Reason.UNEXPECTED))
         else:
             self.counts["accepted"] += 1
+            self._forwarded[originator] += 1
             self._forward(record, outbox, checked)
 
     def _forward(self, record: ConsumerRecord, outbox: Outbox, checked: Checked) -> None:
@@ -213,6 +225,7 @@ class Accept:
 
     def _quarantine(self, record: ConsumerRecord, outbox: Outbox, rejected: Rejected) -> None:
         self.counts["quarantined"] += 1
+        self._refused[rejected.reason.value] += 1
         self._set_aside.write(record, outbox, rejected, self._clock())
 
 

@@ -11,6 +11,8 @@ import structlog
 
 from broker.connector import Connector
 from broker.errors import RecipientRefused, RecipientUnavailable, Rejected
+from broker.metrics.delivery import count_ends, count_failed_attempt, show_state
+from broker.metrics.registry import count_error
 from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind
 from broker.pipeline.breaker import Breaker, RefusalGauge
@@ -21,6 +23,7 @@ from broker.pipeline.holdings import LedgerBehind, Mark
 from broker.pipeline.open_release import ReleaseOpener
 from broker.pipeline.project import opened, read_release
 from broker.pipeline.redecide import Handover, Stay, redecide
+from broker.tracing import span
 from broker.wire.consumer import PATIENT_MS, ConsumerRecord, group_consumer
 
 log = structlog.get_logger()
@@ -52,8 +55,9 @@ class FeedDelivery:
         self._writer = DeliveryWriter(desk.producer, desk.topics, feed, desk.holdings)
         self._breaker = Breaker(desk.patience)
         self._refusals = RefusalGauge()
-        self._ended: Counter[str] = Counter()
+        self._ended: Counter[tuple[str, str]] = Counter()
         self.status = status
+        show_state(feed, lambda: status.state)
 
     async def run(self) -> None:
         """Deliver until cancelled; start anew after any fault but a wave of refusals."""
@@ -68,6 +72,7 @@ class FeedDelivery:
                     return
                 except Exception as fault:  # noqa: BLE001 - nothing is committed, nothing lost
                     code = type(fault).__name__
+                    count_error("deliver", code)
                     log.error("deliver.restarted", feed=self._feed, code=code)  # noqa: TRY400
                     await self._connector.close()
                     await asyncio.sleep(_RESTART_SECONDS)
@@ -126,7 +131,8 @@ class FeedDelivery:
                     await self._record_stay(release, record, verdict.reason, attempts)
                     return
                 attempts += 1
-                receipt = await self._connector.deliver(verdict.release)
+                with span("deliver.attempt", feed=self._feed, attempt=attempts):
+                    receipt = await self._connector.deliver(verdict.release)
             except LedgerBehind:
                 await self._away(record, "LEDGER_BEHIND", None)
             except RecipientRefused as refused:
@@ -160,14 +166,15 @@ class FeedDelivery:
     async def _flush(self) -> None:
         """Write every end that is not written yet; only then does it count."""
         await self._writer.flush()
-        self.status.delivered += self._ended["delivered"]
-        self.status.not_delivered += self._ended["not_delivered"]
-        self.status.dead_lettered += self._ended["dead_lettered"]
+        for (end, _), count in self._ended.items():
+            setattr(self.status, end, getattr(self.status, end) + count)
+        count_ends(self._feed, self._ended)
         self._ended.clear()
 
     async def _away(self, record: ConsumerRecord, code: str, asked: float | None) -> None:
         await self._flush()  # the wait may be long; what is done is recorded before it
         seconds = self._breaker.failed(asked)
+        count_failed_attempt(self._feed, code)
         log.warning(
             "recipient.unavailable", feed=self._feed, code=code, failures=self._breaker.failures
         )
@@ -187,7 +194,7 @@ class FeedDelivery:
         self._refusals.note(refused=False)
         entry = self._entry("DELIVERED", release, reference=reference, attempts=attempts)
         await self._settle(release, record, entry, "DELIVERED", held=True)
-        self._ended["delivered"] += 1
+        self._ended["delivered", ""] += 1
 
     async def _record_stay(
         self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int
@@ -195,7 +202,7 @@ class FeedDelivery:
         entry = self._entry("NOT_DELIVERED", release, reason=reason, attempts=attempts)
         held = self._holds(release)
         await self._settle(release, record, entry, "NOT_DELIVERED", held=held, reason=reason)
-        self._ended["not_delivered"] += 1
+        self._ended["not_delivered", reason.value] += 1
 
     async def _not_opened(
         self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int
@@ -227,7 +234,7 @@ class FeedDelivery:
         held = self._holds(release)
         await self._settle(release, record, entry, "PARKED", held=held, reason=reason)
         log.warning("release.parked", feed=self._feed, reason=reason.value, code=code)
-        self._ended["dead_lettered"] += 1
+        self._ended["dead_lettered", reason.value] += 1
 
     async def _set_aside_unreadable(self, record: ConsumerRecord, reason: Reason) -> None:
         now, value = self._desk.clock(), record.value or b""
@@ -236,7 +243,7 @@ class FeedDelivery:
         entry = unreadable_entry(self._feed, record.partition, record.offset, now, reason)
         self._writer.entry(record, entry)
         log.error("release.unreadable", feed=self._feed, reason=reason.value)
-        self._ended["dead_lettered"] += 1
+        self._ended["dead_lettered", reason.value] += 1
 
     def _holds(self, release: Release) -> bool:
         mark = self._writer.mark(release)

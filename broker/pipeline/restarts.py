@@ -7,6 +7,7 @@ import asyncio
 
 import structlog
 
+from broker.metrics.registry import count_error
 from broker.wire.connection import is_away
 from broker.wire.producer import TransactionFailed
 
@@ -63,12 +64,13 @@ class Restarts:
             return
 
     def _say(self, fault: Exception) -> None:
+        # A code, and not log.exception: a traceback may hold values.
+        code = str(fault) if isinstance(fault, TransactionFailed) else type(fault).__name__
+        count_error(self._role, code)
         if is_away(fault):
             if not self._away:
                 log.warning("kafka.awaited", role=self._role, code=type(fault).__name__)
             self._away = True
             return
-        # A code, and not log.exception: a traceback may hold values.
-        code = str(fault) if isinstance(fault, TransactionFailed) else type(fault).__name__
         say = log.warning if isinstance(fault, TransactionFailed | OSError) else log.error
         say(f"{self._role}.restarted", code=code)

@@ -17,6 +17,7 @@ from broker.pipeline.project import Projector, recall
 from broker.pipeline.releases import Releases, releases_of
 from broker.pipeline.retention import retain_until
 from broker.pipeline.route_records import RouteRecords
+from broker.pipeline.route_tally import RouteTally
 from broker.pipeline.seal_release import ReleaseSealer
 from broker.policy.facts import Facts
 from broker.wire.consumer import ConsumerRecord
@@ -57,6 +58,7 @@ class PartitionRouter:
         self.counts = {"decided": 0, "duplicate": 0, "refused": 0}
         self._known = KnownLabels(plan_of, topics, partition)
         self._records = RouteRecords(topics, partition)
+        self._tally = RouteTally()
         self._sealer = sealer
         self._plans_written: set[bytes] = set()
         self._plans_staged: set[bytes] = set()
@@ -72,11 +74,13 @@ class PartitionRouter:
         self.ledger.commit()
         self._plans_written |= self._plans_staged
         self._plans_staged.clear()
+        self._tally.count()
 
     def rollback(self) -> None:
         """Forget what was staged: the transaction did not come to pass."""
         self.ledger.rollback()
         self._plans_staged.clear()
+        self._tally.forget()
 
     def take(self, record: ConsumerRecord, outbox: Outbox) -> None:
         """Route one record of `alerts` into *outbox*."""
@@ -162,6 +166,7 @@ class PartitionRouter:
         tail, holders = self._known.ledger_tail(known, decided, present, alert.revision)
         self._stage(outbox, routed, tail, holders)
         self._records.first_decided(outbox, alert, known, decided, present)
+        self._tally.first(known, decided)
 
     def _write_later(self, outbox: Outbox, routed: _Decided, held: Held | None) -> None:
         """Write an update or a cancel: decided anew, and recalled from who may no longer."""
@@ -177,6 +182,7 @@ class PartitionRouter:
         self._stage(outbox, routed, tail, kept)
         feeds = sorted(holder.feed for holder in recalled)
         self._records.later_decided(outbox, alert, known, decided, feeds, projector.present)
+        self._tally.later(known, decided, list(released), feeds)
 
     def _release(self, outbox: Outbox, routed: _Decided) -> dict[str, Holder]:
         released: dict[str, Holder] = {}
@@ -223,15 +229,18 @@ class PartitionRouter:
     def _note_duplicate(self, outbox: Outbox, alert: Accepted, originator: str) -> None:
         self._records.duplicate(outbox, alert, originator)
         self.ledger.stage_mark((originator, alert.partition), alert.offset)
+        self._tally.duplicate(originator)
         self.counts["duplicate"] += 1
 
     def _quarantine(self, outbox: Outbox, alert: Accepted, originator: str, reason: Reason) -> None:
         self._records.quarantined(outbox, alert, originator, reason)
+        self._tally.quarantined(reason)
         self.ledger.stage_mark((originator, alert.partition), alert.offset)
         self.counts["refused"] += 1
 
     def _set_aside(self, record: ConsumerRecord, outbox: Outbox, reason: Reason) -> None:
         self._records.unreadable(outbox, record, reason)
+        self._tally.quarantined(reason)
         self.counts["refused"] += 1
 
 

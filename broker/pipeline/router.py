@@ -17,6 +17,7 @@ from broker.pipeline.known import PlanOf
 from broker.pipeline.restarts import Restarts
 from broker.pipeline.route import PartitionRouter
 from broker.pipeline.seal_release import ReleaseSealer
+from broker.tracing import span
 from broker.wire.admin import committed_offsets
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, ConsumerRecord, Gate, group_consumer
@@ -205,14 +206,16 @@ class Router:
     ) -> int:
         router, outbox = lane.router, lane.producer.outbox()
         router.begin(self._clock(), records)
-        try:
-            taken = _take_until_full(records, outbox, take)
-            router.close_books(outbox)
-            group = self._topics.route_group()
-            await lane.producer.commit(outbox, partition, records[taken - 1].offset + 1, group)
-        except BaseException:
-            router.rollback()
-            raise
+        with span("route.transaction", partition=partition.partition) as work:
+            try:
+                taken = _take_until_full(records, outbox, take)
+                work.set_attribute("alerts", taken)
+                router.close_books(outbox)
+                group = self._topics.route_group()
+                await lane.producer.commit(outbox, partition, records[taken - 1].offset + 1, group)
+            except BaseException:
+                router.rollback()
+                raise
         router.commit()
         self.routed += taken
         return taken

@@ -1,0 +1,35 @@
+"""What an operator's tools see of a process: metrics on a port, traces, where they are on."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from broker.app import Parts
+from broker.metrics.exporter import exporting
+from broker.metrics.registry import note_bundle
+from broker.pipeline.watch import Watch, watch
+from broker.tracing import start_tracing, stop_tracing
+
+
+@contextmanager
+def observed(parts: Parts, roles: Sequence[str]) -> Iterator[list[Watch]]:
+    """Let a process that runs *roles* be seen; give what watches them, to be run beside them.
+
+    Raises:
+        SettingsInvalid: The port for metrics cannot be used.
+        DependencyMissing: Traces are wanted, and OpenTelemetry is not installed.
+    """
+    settings = parts.settings
+    note_bundle(parts.bundle.digest)
+    start_tracing(settings.tracing_endpoint, f"lali-{'-'.join(roles)}")
+    try:
+        with exporting(settings.metrics_host, settings.metrics_port):
+            yield [_watch(parts, role) for role in roles if settings.metrics_port]
+    finally:
+        stop_tracing()
+
+
+def _watch(parts: Parts, role: str) -> Watch:
+    community = parts.community
+    delivered = [feed.id for feed in community.feeds.values() if feed.connector is not None]
+    connection = parts.connection(role)
+    return watch(role, connection, parts.topics, community.publishers(), delivered)
