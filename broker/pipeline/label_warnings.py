@@ -81,10 +81,10 @@ class _Reach:
         """Return the units that would receive it if label or distribution were *changed*."""
         return self._units(self._seen(changed))
 
-    def grows_with(self, **changed: Any) -> bool:
-        """Whether any feed would see more of it if label or distribution were *changed*."""
+    def shows_more_with(self, **changed: Any) -> bool:
+        """Whether a feed that receives it would see more if it were *changed*."""
         seen = self._seen(changed)
-        return any(mask & ~self._now.get(feed, 0) for feed, mask in seen.items())
+        return any(seen.get(feed, 0) & ~mask for feed, mask in self._now.items())
 
     def names(self, units: set[str]) -> set[str]:
         """Return every id that means one of *units*."""
@@ -107,14 +107,14 @@ def _masks(plan: Plan) -> Iterator[tuple[str, int]]:
 
 def _withholding(alert: Alert, reach: _Reach) -> Iterator[AlertWarning]:
     label, asked = alert.label, {"consent": Consent.GIVEN, "consent_scope": _ALL_CLASSES}
-    if label.minor is Answer.UNKNOWN and reach.grows_with(minor=Answer.NO):
+    if label.minor is Answer.UNKNOWN and reach.shows_more_with(minor=Answer.NO):
         yield _warning(WarningCode.MINOR_UNKNOWN_WITHHOLDS, "label.minor")
     if label.consent in {Consent.UNKNOWN, Consent.NOT_ASKED}:
-        if reach.grows_with(**asked):
+        if reach.shows_more_with(**asked):
             yield _warning(WarningCode.CONSENT_UNKNOWN_WITHHOLDS, "label.consent")
     elif label.consent in {Consent.GIVEN, Consent.GUARDIAN_GIVEN}:
         empty = not alert.distribution.consent_scope
-        if empty and reach.grows_with(consent_scope=_ALL_CLASSES):
+        if empty and reach.shows_more_with(consent_scope=_ALL_CLASSES):
             yield _warning(WarningCode.CONSENT_SCOPE_WITHHOLDS, "distribution.consent_scope")
 
 
