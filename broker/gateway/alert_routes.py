@@ -48,7 +48,7 @@ def router(doors: Doors) -> APIRouter:
     )  # fmt: skip
     async def cancel(request: Request, alert_id: UUID, caller: Follower) -> Response:
         """Cancel an alert: everyone who holds any revision of it is told to stop using it."""
-        return await _cancel(request, doors, caller, alert_id, {})
+        return _told(request, await cancelled(doors, caller.unit, alert_id))
 
     @routes.post(
         "/v1/alerts/{alert_id}/consent",
@@ -58,31 +58,48 @@ def router(doors: Doors) -> APIRouter:
         request: Request, alert_id: UUID, change: ConsentChange, caller: Follower
     ) -> Response:
         """Withdraw consent: the alert is recalled from everyone who holds it."""
-        return await _cancel(request, doors, caller, alert_id, {"consent": change.consent})
+        return _told(request, await cancelled(doors, caller.unit, alert_id, change.consent))
 
     return routes
 
 
-async def _cancel(
-    request: Request, doors: Doors, caller: Caller, alert_id: UUID, changes: dict[str, Any]
-) -> Response:
-    if doors.standings.of(alert_id, caller.unit, doors.clock()) is None:
+async def cancelled(
+    doors: Doors, unit: str, alert_id: UUID, consent: str | None = None
+) -> PublishedAlert:
+    """Publish the revision that cancels an alert of *unit*; return what was published.
+
+    Args:
+        doors: The gateway's parts.
+        unit: Who asks.
+        alert_id: Which alert.
+        consent: What the label says of consent from now on; None leaves it.
+
+    Raises:
+        Problem: 404 if it is none of *unit*'s; 409 NOT_ACCEPTED or ALREADY_CANCELLED; 503.
+        Rejected: It cannot be published.
+    """
+    if doors.standings.of(alert_id, unit, doors.clock()) is None:
         raise not_found()
     holding = doors.holdings.peek(alert_id)
     if holding is None:
         raise Problem(409, "NOT_ACCEPTED")  # nobody holds it: in quarantine, or on its way
     if holding.cancelled:
         raise Problem(409, Reason.ALREADY_CANCELLED.value)
-    alert = _cancelling(doors, caller.unit, alert_id, holding, changes)
-    outgoing = Completing(doors, caller.unit, doors.now()).encoded(alert)
-    (taken,) = await doors.desk.publish(caller.unit, [outgoing])
+    changes = {"consent": consent} if consent else {}
+    alert = _cancelling(doors, unit, alert_id, holding, changes)
+    outgoing = Completing(doors, unit, doors.now()).encoded(alert)
+    (taken,) = await doors.desk.publish(unit, [outgoing])
     if isinstance(taken, Rejected):
         raise taken
     if taken == "unavailable":
         raise Problem(503, "KAFKA_UNAVAILABLE", retry_after=KAFKA_RETRY_SECONDS)
-    doors.standings.note_published(caller.unit, [(alert_id, outgoing.revision)], doors.clock())
-    told = PublishedAlert(alert_id=alert_id, revision=outgoing.revision, state=PublishState(taken))
-    return answer(request, told, status=202, headers={"Location": f"/v1/alerts/{alert_id}"})
+    doors.standings.note_published(unit, [(alert_id, outgoing.revision)], doors.clock())
+    return PublishedAlert(alert_id=alert_id, revision=outgoing.revision, state=PublishState(taken))
+
+
+def _told(request: Request, published: PublishedAlert) -> Response:
+    headers = {"Location": f"/v1/alerts/{published.alert_id}"}
+    return answer(request, published, status=202, headers=headers)
 
 
 def _cancelling(

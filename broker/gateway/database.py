@@ -29,6 +29,7 @@ CREATE INDEX IF NOT EXISTS shelved_added ON shelved(feed, partition, added);
 CREATE TABLE IF NOT EXISTS entry(entry_id BLOB PRIMARY KEY, alert_id BLOB, kind TEXT,
   revision INT, at INT, feed TEXT, originator TEXT, message_type TEXT, reason TEXT, path TEXT);
 CREATE INDEX IF NOT EXISTS entry_alert ON entry(alert_id);
+CREATE INDEX IF NOT EXISTS entry_originator ON entry(originator, at);
 CREATE TABLE IF NOT EXISTS published(alert_id BLOB, revision INT, unit TEXT, at INT,
   PRIMARY KEY(alert_id, revision)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS repeat(unit TEXT, key TEXT, digest BLOB, moment INT,

@@ -93,6 +93,19 @@ class Standings:
         holding = self._holding(alert_id, unit)
         return _standing(alert_id, holding, entries, noted, now)
 
+    def own(self, unit: str, limit: int) -> list[tuple[UUID, int]]:
+        """Return the latest alerts of *unit*, newest first, with when each was first seen.
+
+        That is in epoch milliseconds, and at most *limit* alerts are returned.
+        """
+        query = """
+            SELECT alert_id, MIN(at) AS first FROM (
+              SELECT alert_id, at FROM published WHERE unit=?1
+              UNION ALL SELECT alert_id, at FROM entry WHERE originator=?1)
+            GROUP BY alert_id ORDER BY first DESC, alert_id LIMIT ?2"""
+        rows = self._sql.execute(query, (unit, limit))
+        return [(UUID(bytes=alert_id), first) for alert_id, first in rows]
+
     def _holding(self, alert_id: UUID, unit: str) -> Holding | None:
         # An id that another unit used first is not this one's, though it published with it.
         holding = self._holdings.peek(alert_id)

@@ -126,13 +126,19 @@ class KeyFile:
         genuine = hmac.compare_digest(_digest(text), entry.digest if entry else _NOBODY)
         if entry is None or not genuine or not entry.counts(moment):
             raise CredentialRefused("KEY_REFUSED")
-        return Grant(
-            entry.unit,
-            f"key:{entry.id}",
-            frozenset(entry.rights),
-            None if entry.role is None else frozenset({entry.role}),
-            None if entry.feeds is None else frozenset(entry.feeds),
-        )
+        return _grant_of(entry)
+
+    def granted(self, key_id: str, moment: datetime) -> Grant:
+        """Return what a key allows now that was shown whole before, as a signed session says.
+
+        Raises:
+            CredentialRefused: It counts no more.
+            SettingsInvalid: The file cannot be used.
+        """
+        entry = self._watched.now().get(key_id)
+        if entry is None or not entry.counts(moment):
+            raise CredentialRefused("KEY_REFUSED")
+        return _grant_of(entry)
 
     def read(self) -> dict[str, ApiKey]:
         """Return the keys by id.
@@ -190,6 +196,16 @@ class KeyFile:
 def key_file(settings: Settings) -> KeyFile:
     """Return the file of API keys of this deployment."""
     return KeyFile(settings.data_folder / "gateway" / "keys.json")
+
+
+def _grant_of(entry: ApiKey) -> Grant:
+    return Grant(
+        entry.unit,
+        f"key:{entry.id}",
+        frozenset(entry.rights),
+        None if entry.role is None else frozenset({entry.role}),
+        None if entry.feeds is None else frozenset(entry.feeds),
+    )
 
 
 def _digest(text: str) -> str:

@@ -75,8 +75,19 @@ class Doorkeeper:
             Problem: 401 if nobody known did; 503 while a file that could revoke a credential
                 cannot be read.
         """
+        return self._recognised(scope, None)
+
+    def caller_of_session(self, scope: Scope, key_id: str) -> Caller:
+        """Return who showed the key *key_id* before, as a signed session of ours says.
+
+        Raises:
+            Problem: As `caller`: the key must count still, and a certificate must agree.
+        """
+        return self._recognised(scope, key_id)
+
+    def _recognised(self, scope: Scope, key_id: str | None) -> Caller:
         try:
-            return caller_of(self._grant(scope), self._community)
+            return caller_of(self._grant(scope, key_id), self._community)
         except CredentialRefused as refused:
             _log.debug("identity.refused", code=str(refused))
             raise unauthenticated() from None
@@ -92,14 +103,17 @@ class Doorkeeper:
             proxies = ()
         return address_of(scope, proxies)
 
-    def _grant(self, scope: Scope) -> Grant:
+    def _grant(self, scope: Scope, key_id: str | None) -> Grant:
         identities = self._identities.now()
         moment = datetime.fromtimestamp(self._clock() / 1000, UTC)
         peer = peer_behind(scope, identities.proxies, self._authorities)
         if peer is not None:
             check_peer(peer, identities.certificates, moment)
         certified = self._certified(peer, identities)
-        carried = self._carried(scope, identities, peer, moment)
+        if key_id is None:
+            carried = self._carried(scope, identities, peer, moment)
+        else:
+            carried = self._keys.granted(key_id, moment)
         if carried and certified and carried.unit != certified.unit:
             raise CredentialRefused("CREDENTIALS_DIFFER")
         if (deciding := carried or certified) is None:
