@@ -6,9 +6,11 @@ caller: Annotated[Caller, Depends(needs(Right.READ))]
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import Annotated, Any, Protocol
 
-from fastapi import Request
+from fastapi import Request, Security
+from fastapi.openapi.models import HTTPBase, HTTPBearer
+from fastapi.security.base import SecurityBase
 from starlette.types import Scope
 
 from broker.gateway.limits import Limiter
@@ -47,15 +49,42 @@ class Recognises(Protocol):
         """Return the network address that the request came from."""
 
 
+class _Declared(SecurityBase):
+    """Tells the OpenAPI document of a way in; the doorkeeper does the rest."""
+
+    def __init__(self, name: str, model: HTTPBase) -> None:
+        self.scheme_name = name
+        self.model = model
+
+    async def __call__(self) -> None:
+        """Take nothing from the request."""
+
+
+_KEY_OR_TOKEN = _Declared(
+    "keyOrToken",
+    HTTPBearer(
+        description="An API key (lali_...) or an OAuth 2.0 access token (RFC 9068). "
+        "A client certificate of the unit does as well, without any header."
+    ),
+)
+_BASIC = _Declared(
+    "basic", HTTPBase(scheme="basic", description="User: the API key's id. Password: the key.")
+)
+
+
 @cache
-def needs(right: Right) -> Callable[[Request], Awaitable[Caller]]:
+def needs(right: Right) -> Callable[..., Awaitable[Caller]]:
     """Return the dependency that gives a route its caller, who has *right*.
 
     The dependency raises `Problem`: 401 without a credential that counts, 429 beyond the rate,
     404 without the right, as for what is absent.
     """
 
-    async def caller(request: Request) -> Caller:
+    async def caller(
+        request: Request,
+        _token: Annotated[Any, Security(_KEY_OR_TOKEN)],
+        _basic: Annotated[Any, Security(_BASIC)],
+    ) -> Caller:
         found = admitted(request)
         if right not in found.rights:
             raise not_found()
