@@ -1,0 +1,377 @@
+"""Publishing by HTTP: every form of body, retries, and refusals that say where and never what."""
+
+import asyncio
+import copy
+import gzip
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+import structlog
+from gatewaying import FEED, ORIGINATOR, UNIT_OF_FEED, Behind, draft, settings_of
+
+from broker.audit.log import read_audit
+from broker.testing import make_alert, make_compartments
+from broker.wire.alert_codec import encode_alert
+
+pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
+
+JSON_LINES = "application/x-ndjson"
+AVRO = "application/vnd.apache.avro"
+AVRO_BATCH = "application/vnd.lali.alerts"
+CANARY = "CANARYNAME"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def behind(kafka, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gateway")
+    async with Behind(settings_of(kafka, f"t{uuid.uuid4().hex[:8]}.", folder)) as it:
+        yield it
+
+
+async def send(behind, body, media_type="application/json", unit=ORIGINATOR, **headers):
+    if not isinstance(body, bytes):
+        body = json.dumps(body).encode()
+    said = {"Content-Type": media_type, **headers}
+    return await behind.call("POST", "/v1/alerts", unit, data=body, headers=said)
+
+
+def framed(**label):
+    return encode_alert(make_alert(originator=ORIGINATOR, **label))
+
+
+async def logged(behind, alert_id, kind):
+    """Return the kinds of an alert's audit entries, once one of them is *kind*."""
+    async with asyncio.timeout(120):
+        while True:
+            log = await read_audit(behind.parts.connection("test"), behind.parts.topics)
+            found = [entry.kind for entry in log.entries if str(entry.alert_id) == alert_id]
+            if kind in found:
+                return found
+            await asyncio.sleep(0.2)
+
+
+# Forms
+
+
+async def test_one_draft_is_published_and_reaches_its_feed(behind):
+    status, headers, body = await send(behind, draft(originator=ORIGINATOR))
+    assert (status, body["state"], body["revision"]) == (202, "published", 1)
+    assert headers["Location"] == f"/v1/alerts/{body['alert_id']}"
+    (item,) = await behind.shown(body["alert_id"])
+    assert item["kind"] == "RELEASE"
+    assert item["compartments"]["summary"]["headline"] == "SYNTHETIC: a longliner"
+
+
+async def test_a_draft_needs_neither_id_nor_originator_nor_times(behind):
+    short = draft()
+    for name in ("alert_id", "revision", "originated_at", "expires_at", "originator"):
+        del short["label"][name]
+    status, _, body = await send(behind, short)
+    assert status == 202, body
+    (item,) = await behind.shown(body["alert_id"])
+    assert item["label"]["originator"] == ORIGINATOR
+
+
+@pytest.mark.parametrize("form", ["array", "lines", "lines with crlf"])
+async def test_a_batch_of_drafts_is_published_in_its_order(behind, form):
+    drafts = [draft(originator=ORIGINATOR) for _ in range(5)]
+    ids = [each["label"]["alert_id"] for each in drafts]
+    if form == "array":
+        status, _, body = await send(behind, drafts)
+    else:
+        end = "\r\n" if "crlf" in form else "\n"
+        lines = "".join(json.dumps(each) + end for each in drafts) + end
+        status, _, body = await send(behind, lines.encode(), JSON_LINES)
+    assert status == 202, body
+    assert (body["published"], body["refused"], body["unavailable"]) == (5, 0, 0)
+    assert [each["alert_id"] for each in body["results"]] == ids
+    for alert_id in ids:
+        assert await behind.shown(alert_id)
+
+
+async def test_an_alert_that_comes_in_avro_is_published_as_it_is(behind):
+    value = framed()
+    status, _, body = await send(behind, value, AVRO)
+    assert status == 202, body
+    assert await behind.shown(body["alert_id"])
+
+
+async def test_a_batch_in_avro_keeps_what_is_good_of_it(behind):
+    good, other = framed(), framed()
+    stranger = encode_alert(make_alert(originator="samoa-police"))
+    parts = [good, other[:-1], stranger, other]
+    body = b"".join(len(each).to_bytes(4, "big") + each for each in parts)
+    status, _, body = await send(behind, body, AVRO_BATCH)
+    assert status == 207
+    assert [each["state"] for each in body["results"]] == [
+        "published", "refused", "refused", "published"
+    ]  # fmt: skip
+    assert body["results"][2]["errors"] == [
+        {"path": "label.originator", "code": "ORIGINATOR_DIFFERS"}
+    ]
+    assert await behind.shown(body["results"][3]["alert_id"])
+
+
+@pytest.mark.parametrize("kind", ["draft", "avro"])
+async def test_a_body_may_come_compressed(behind, kind):
+    body = json.dumps(draft(originator=ORIGINATOR)).encode() if kind == "draft" else framed()
+    media_type = "application/json" if kind == "draft" else AVRO
+    status, _, body = await send(
+        behind, gzip.compress(body), media_type, **{"Content-Encoding": "gzip"}
+    )
+    assert status == 202, body
+
+
+async def test_of_a_batch_what_is_refused_stops_nothing_else(behind):
+    good, bad = draft(originator=ORIGINATOR), draft(originator=ORIGINATOR, tlp="PURPLE")
+    status, _, body = await send(behind, [bad, good, 7])
+    assert status == 207
+    assert [each["state"] for each in body["results"]] == ["refused", "published", "refused"]
+    assert body["results"][0]["errors"] == [{"path": "label.tlp", "code": "CODE_UNKNOWN"}]
+    assert await behind.shown(good["label"]["alert_id"])
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 422, "JSON_SYNTAX"),
+        (b"{", 422, "JSON_SYNTAX"),
+        (b"[]", 422, "EMPTY"),
+        (b"null", 422, "FIELD_INVALID"),
+        (b'{"label":{},"label":{}}', 422, "DUPLICATE_KEY"),
+        (b'{"label":{"tlp":NaN}}', 422, "NOT_FINITE"),
+        (b'\xff{"label":{}}', 422, "NOT_UTF8"),
+        (b'"\\ud800"', 422, "NOT_UTF8"),
+        (b"[" * 100, 422, "DEPTH"),
+        (b'{"label":' + b"[" * 40 + b"]" * 40 + b"}", 422, "DEPTH"),
+        (b"[" + b"{}," * 1000 + b"{}]", 413, "ITEMS"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_refused_whole(behind, body, status, code):
+    found, headers, said = await send(behind, body)
+    assert (found, said["code"]) == (status, code)
+    assert headers["Content-Type"] == "application/problem+json"
+    assert said["type"] == f"urn:lali:problem:{code}"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "headers", "status", "code"),
+    [
+        ("text/plain", {}, 415, "MEDIA_TYPE_UNKNOWN"),
+        ("application/json", {"Content-Encoding": "br"}, 415, "CODING_UNKNOWN"),
+        ("application/json", {"Content-Encoding": "gzip"}, 400, "CODING_BROKEN"),
+        (AVRO, {}, 422, "FRAMING"),
+        (AVRO_BATCH, {}, 422, "OVERSIZED"),
+    ],
+)
+async def test_forms_that_hold_no_alerts_are_refused(behind, media_type, headers, status, code):
+    found, _, said = await send(behind, draft(), media_type, **headers)
+    assert (found, said["code"]) == (status, code)
+
+
+async def test_what_is_too_large_is_refused_compressed_or_not(behind):
+    large = json.dumps(draft() | {"pad": "x" * behind.settings.gateway_body_bytes}).encode()
+    for body, headers in ((large, {}), (gzip.compress(large), {"Content-Encoding": "gzip"})):
+        status, _, said = await send(behind, body, **headers)
+        assert (status, said["code"]) == (413, "OVERSIZED")
+
+
+async def test_a_bomb_costs_no_memory(behind):
+    bomb = gzip.compress(b"0" * 200_000_000)
+    status, _, said = await send(behind, bomb, **{"Content-Encoding": "gzip"})
+    assert (status, said["code"]) == (413, "OVERSIZED")
+
+
+async def test_another_unit_cannot_be_named_as_originator(behind):
+    status, _, said = await send(behind, draft(originator="samoa-police"))
+    assert (status, said["code"]) == (422, "ORIGINATOR_DIFFERS")
+    assert said["errors"] == [{"path": "label.originator", "code": "ORIGINATOR_DIFFERS"}]
+
+
+async def test_what_has_expired_is_refused_while_it_can_be_mended(behind):
+    past = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    status, _, said = await send(behind, draft(originator=ORIGINATOR, expires_at=past))
+    assert (status, said["code"]) == (422, "EXPIRED_ON_ARRIVAL")
+
+
+def whole_draft():
+    label = draft(originator=ORIGINATOR)["label"]
+    distribution = {
+        "releasable_to": [UNIT_OF_FEED],
+        "not_releasable_to": ["tonga-tcu"],
+        "named_recipients": [UNIT_OF_FEED],
+        "consent_scope": ["POLICE"],
+        "onward": "ASK",
+        "legal_basis": "SYNTHETIC",
+    }
+    return {
+        "label": label,
+        "distribution": distribution,
+        "compartments": make_compartments(),
+    }
+
+
+def places(value, path=()):
+    """Yield the path of everything in a document that is no container."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield (*path, name)
+            yield from places(inner, (*path, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from places(inner, (*path, index))
+    else:
+        yield path
+
+
+def planted(document, path, value):
+    changed = copy.deepcopy(document)
+    inner = changed
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    return changed
+
+
+PLANTS = ({CANARY: CANARY}, CANARY + "\n\x1b[31m" + CANARY)
+PLANTS_IN_BATCH = ([[CANARY]], CANARY * 1000)
+
+
+async def test_no_refusal_and_no_log_repeats_a_value_or_a_name(behind, caplog):
+    whole = whole_draft()
+    assert (await send(behind, whole))[0] == 202
+    refused = 0
+    with structlog.testing.capture_logs() as logs:
+        for path in sorted(set(places(whole)), key=str):
+            for plant in PLANTS:
+                status, headers, said = await send(behind, planted(whole, path, plant))
+                assert status in (202, 413, 422), (path, said)
+                assert CANARY not in json.dumps(said) + str(headers), (path, plant)
+                refused += status != 202
+        for plant in PLANTS_IN_BATCH:
+            batch = [planted(whole, path, plant) for path in places(whole)]
+            status, headers, said = await send(behind, batch)
+            assert status == 207
+            assert CANARY not in json.dumps(said) + str(headers), plant
+            refused += said["refused"]
+        for name in (CANARY, "label\n" + CANARY):
+            for outer in ("label", "distribution", "compartments"):
+                await send(behind, planted(whole, (outer, name), 1))
+            status, _, said = await send(behind, {**whole, name: 1})
+            assert status == 422
+            assert CANARY not in json.dumps(said)
+    assert refused > 300
+    assert CANARY not in repr(logs)
+    assert CANARY not in caplog.text
+
+
+async def test_a_query_a_header_or_a_path_is_not_repeated_either(behind, caplog):
+    with structlog.testing.capture_logs() as logs:
+        for method, path, headers in (
+            ("GET", f"/v1/feeds/{CANARY}", {}),
+            ("GET", f"/v1/feeds/{FEED}?limit={CANARY}&urgency={CANARY}&since={CANARY}", {}),
+            ("GET", f"/v1/feeds/{FEED}?cursor={CANARY}", {}),
+            ("GET", f"/v1/alerts/{CANARY}", {}),
+            ("GET", f"/{CANARY}", {}),
+            ("POST", "/v1/alerts", {"Idempotency-Key": CANARY + " é"}),
+            ("POST", "/v1/alerts", {"Content-Type": CANARY}),
+            ("POST", "/v1/alerts", {"Content-Encoding": CANARY}),
+            ("GET", f"/v1/feeds/{FEED}/stream", {"Last-Event-ID": CANARY}),
+            ("GET", "/v1/feeds", {"Authorization": f"Bearer {CANARY}"}),
+        ):
+            status, told, said = await behind.call(method, path, UNIT_OF_FEED, headers=headers)
+            assert 400 <= status < 500, (path, status)
+            assert CANARY not in json.dumps(said) + str(told), path
+    assert CANARY not in repr(logs) + caplog.text
+
+
+# Retries
+
+
+async def test_the_same_request_with_its_key_is_taken_once(behind):
+    short = {"label": {k: v for k, v in draft()["label"].items() if k not in
+             ("alert_id", "originated_at", "expires_at", "revision")}}  # fmt: skip
+    key = {"Idempotency-Key": f"case-{uuid.uuid4()}"}
+    first = await send(behind, short, **key)
+    again = await send(behind, short, **key)
+    assert first[0] == again[0] == 202
+    assert first[2] == again[2]
+    alert_id = first[2]["alert_id"]
+    kinds = await logged(behind, alert_id, "DUPLICATE")
+    assert kinds.count("DECIDED") == 1
+    assert len(await behind.shown(alert_id)) == 1
+
+
+async def test_a_key_with_another_body_is_refused(behind):
+    key = {"Idempotency-Key": "k" + uuid.uuid4().hex}
+    assert (await send(behind, draft(originator=ORIGINATOR), **key))[0] == 202
+    status, _, said = await send(behind, draft(originator=ORIGINATOR), **key)
+    assert (status, said["code"]) == (409, "IDEMPOTENCY_KEY_REUSED")
+
+
+async def test_units_do_not_share_keys(behind):
+    key = {"Idempotency-Key": "k" + uuid.uuid4().hex}
+    ids = set()
+    for unit in (ORIGINATOR, "samoa-police"):
+        short = {"label": {"tlp": "AMBER", "source_type": "AGENCY"}}
+        status, _, body = await send(behind, short, unit=unit, **key)
+        assert status == 202, body
+        ids.add(body["alert_id"])
+    assert len(ids) == 2
+
+
+async def test_a_batch_sent_again_publishes_the_same_alerts(behind):
+    short = [{"label": {"tlp": "AMBER", "source_type": "AGENCY"}}] * 3
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    first, again = [await send(behind, short, **key) for _ in range(2)]
+    assert first[2] == again[2]
+    assert len({each["alert_id"] for each in first[2]["results"]}) == 3
+
+
+async def test_a_key_holds_across_a_restart_of_the_gateway(behind):
+    short = {"label": {"tlp": "AMBER", "source_type": "AGENCY", "urgency": "EXPECTED"}}
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    first = await send(behind, short, **key)
+    await behind.close()
+    await behind.open()
+    again = await send(behind, short, **key)
+    assert first[2] == again[2]
+    assert (await send(behind, {**short, "compartments": {}}, **key))[0] == 409
+
+
+async def test_without_a_key_an_id_makes_a_retry_safe(behind):
+    written = draft(originator=ORIGINATOR)
+    for _ in range(3):
+        assert (await send(behind, written))[0] == 202
+    alert_id = written["label"]["alert_id"]
+    await behind.shown(alert_id)
+    kinds = await logged(behind, alert_id, "DUPLICATE")
+    assert kinds.count("DECIDED") == 1
+    assert "QUARANTINED" not in kinds
+
+
+async def test_an_id_that_another_unit_uses_takes_nothing_over(behind):
+    alert_id = await behind.publish()
+    await behind.shown(alert_id)
+    thief = draft(originator="samoa-police", alert_id=alert_id, revision=2)
+    assert (await send(behind, thief, unit="samoa-police"))[0] == 202
+    await logged(behind, alert_id, "QUARANTINED")
+    (item,) = await behind.shown(alert_id)
+    assert item["label"]["originator"] == ORIGINATOR
+    _, _, mine = await behind.call("GET", f"/v1/alerts/{alert_id}", ORIGINATOR)
+    assert mine["state"] == "ACCEPTED"
+    assert [each["revision"] for each in mine["revisions"]] == [1]
+
+
+async def test_hundreds_at_once_are_all_published(behind):
+    answers = await asyncio.gather(
+        *(send(behind, draft(originator=ORIGINATOR)) for _ in range(300))
+    )
+    assert {status for status, _, _ in answers} == {202}
+    assert len({body["alert_id"] for _, _, body in answers}) == 300
