@@ -17,7 +17,8 @@ import structlog
 #: Keys whose values are ids, codes, counts or names of our own making.
 ALLOWED = frozenset(
     "event level timestamp reason path code alert_id feed originator partition offset topic "
-    "count counts ledger failures seconds role bundle servers version state records folder library"
+    "count counts ledger failures seconds role bundle servers version state records folder library "
+    "host port what"
     .split()
 )  # fmt: skip
 

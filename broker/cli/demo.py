@@ -15,6 +15,7 @@ from broker.cluster.local import LocalKafka
 from broker.demo.progress import Progress
 from broker.demo.report import report
 from broker.demo.show import Result, show
+from broker.gateway.first_steps import curl_lines
 from broker.logs import configure_logs
 from broker.settings import load_settings
 
@@ -49,6 +50,11 @@ def demo(
         result = asyncio.run(_run(Path(name), alerts, seed, progress))
         result.seconds = time.monotonic() - began
     report(console, result)
+    console.rule("[bold]Try it over HTTP")
+    console.print("While [bold]make up[/] runs in another terminal:")
+    for what, line in curl_lines("http://127.0.0.1:8440", ".lali/api-keys"):
+        console.print(f"[dim]# {what}[/]")
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
     if json:
         print_json(result.figures())
     sys.exit(0 if result.passed else 1)
@@ -65,6 +71,9 @@ async def _run(folder: Path, alerts: int, seed: int, progress: Progress) -> Resu
         topic_prefix="",
         replication=1,
         keys=folder / "keys",
+        data_folder=folder / "data",
+        gateway_port=0,
+        gateway_rate="100000/minute",
     )
     try:
         return await show(

@@ -13,9 +13,12 @@ from rich.console import Console
 from broker.app import ROLES, Parts, make_parts, make_role, run_roles
 from broker.cluster.local import LocalKafka
 from broker.errors import SettingsInvalid
+from broker.gateway.first_steps import curl_lines
+from broker.gateway.identity.development import make_development_keys
 from broker.keys import init_keys
 from broker.logs import configure_logs
 from broker.observed import observed
+from broker.policy.bundle import load_bundle
 from broker.provisioning import provision
 from broker.settings import Running, Settings, load_settings, note_running
 
@@ -46,9 +49,11 @@ def up(*, secure: Annotated[bool, Parameter(negative="")] = False) -> None:
         note_running(settings.data_folder, running(kafka, secure=secure))
         try:
             _make_keys(settings)
+            parts = make_parts(settings)
             if secure:
-                provision(make_parts(settings))
-            _serve(settings)
+                provision(parts)
+            folder = make_development_keys(settings, parts.community)
+            _serve(settings, folder)
         finally:
             note_running(settings.data_folder, None)
 
@@ -62,7 +67,9 @@ def running(kafka: LocalKafka, *, secure: bool) -> Running:
 
 
 def _make_keys(settings: Settings) -> None:
-    if init_keys(settings, entrusted=sorted(settings.connector_overlay())):
+    # Every feed is entrusted: whoever tries Lali reads over HTTP, and with no key of its own.
+    entrusted = sorted(load_bundle(settings.bundle).community.feeds)
+    if init_keys(settings, entrusted=entrusted):
         Console(stderr=True).print(
             "[yellow]Keys for development were made[/]: whoever can read "
             f"{settings.key_folder()} is every unit and both officers at once."
@@ -82,7 +89,7 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _serve(settings: Settings) -> None:
+def _serve(settings: Settings, api_keys: Path | None = None) -> None:
     parts = make_parts(settings)
     created = asyncio.run(parts.apply_topics())
     console = Console(stderr=True)
@@ -97,7 +104,19 @@ def _serve(settings: Settings) -> None:
         "[bold]lali flows[/], [bold]lali subscribe ptccc-coordinate --from-start[/]\n"
         "Ctrl-C stops it."
     )
+    _show_door(console, settings, api_keys)
     asyncio.run(_run(parts))
+
+
+def _show_door(console: Console, settings: Settings, api_keys: Path | None) -> None:
+    scheme = "https" if settings.gateway_certificate else "http"
+    url = f"{scheme}://{settings.gateway_host}:{settings.gateway_port}"
+    console.print(f"[bold]HTTP[/] on {url}: its reference at {url}/docs, a form at {url}/report")
+    if api_keys is None:
+        return
+    for what, line in curl_lines(url, str(api_keys)):
+        console.print(f"[dim]# {what}[/]")
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 async def _run(parts: Parts) -> None:

@@ -1,9 +1,11 @@
 """Everything that any recipient received, byte by byte, wherever it lies."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from broker.app import Parts
+from broker.demo.door import Door
 from broker.demo.partners import TOPIC_FEEDS, WebhookDesk, partner_topic
 from broker.pipeline.open_release import read_verified
 from broker.wire.codec import name_of
@@ -13,10 +15,26 @@ from broker.wire.tail import read_to_end
 Found = tuple[str, str, bytes]
 
 
-async def everything_received(
-    parts: Parts, desk: WebhookDesk, folder: Path
-) -> AsyncIterator[Found]:
-    """Yield every byte that a feed, file, webhook, partner topic or dead letter holds."""
+@dataclass(frozen=True, slots=True)
+class Partners:
+    """Where partners receive: the webhook desk, the gateway, and the folder of files."""
+
+    desk: WebhookDesk
+    door: Door
+    folder: Path
+
+    def answers(self) -> Iterator[Found]:
+        """Yield what came by HTTP: posted to a partner, or read by one."""
+        for feed, bodies in self.desk.received.items():
+            for body in bodies.values():
+                yield feed, "webhook", body
+        for feed, pages in self.door.read.items():
+            for page in pages:
+                yield feed, "HTTP", page
+
+
+async def everything_received(parts: Parts, partners: Partners) -> AsyncIterator[Found]:
+    """Yield every byte that a feed, file, webhook, page, partner topic or dead letter holds."""
     connection = parts.connection("scan")
     for feed in parts.community.feeds:
         for place in (parts.topics.feed(feed), parts.topics.dead_letter(feed)):
@@ -27,10 +45,7 @@ async def everything_received(
     for feed in TOPIC_FEEDS:
         async for record in read_to_end(connection, [partner_topic(feed)]):
             yield feed, partner_topic(feed), (record.key or b"") + (record.value or b"")
-    for feed, bodies in desk.received.items():
-        for body in bodies.values():
-            yield feed, "webhook", body
-    for found in _files(folder):
+    for found in (*partners.answers(), *_files(partners.folder)):
         yield found
 
 

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from broker.audit.flows import by_feed, by_originator
 from broker.audit.trace import trace, trace_tree
+from broker.demo.door import HTTP_FEEDS
 from broker.demo.show import Result
 
 _COLUMNS = ("released", "withheld", "recalled", "delivered", "not_delivered", "dead_lettered")
@@ -55,11 +56,15 @@ def _feeds(result: Result) -> Table:
     table.add_column("how")
     for name, counts in by_feed(result.log).items():
         feed = result.parts.community.feeds[name]
-        how = feed.connector.type if feed.connector else "reads its topic"
+        how = feed.connector.type if feed.connector else _reads(name)
         cells = (str(counts.get(column, 0) or "·") for column in _COLUMNS)
         purpose = feed.purpose.value.lower().replace("_", " ")
         table.add_row(name, purpose, *cells, how)
     return table
+
+
+def _reads(feed: str) -> str:
+    return "reads by HTTP" if feed in HTTP_FEEDS else "reads its topic"
 
 
 def _balance(result: Result) -> str:
@@ -68,7 +73,8 @@ def _balance(result: Result) -> str:
     verdict = "[bold green]all is well[/]" if result.passed else "[bold red]it does not balance[/]"
     lines = [
         f"published {books.published} = accepted {books.accepted} "
-        f"+ duplicates {books.duplicates} + quarantined {books.quarantined}",
+        f"+ duplicates {books.duplicates} + quarantined {books.quarantined}; "
+        f"{result.by_http} came by HTTP",
         f"accepted × feeds {pairs} = released {books.released} + withheld {books.withheld} "
         f"+ recalled {books.recalled}",
         f"delivered {books.delivered}, not delivered with a reason {books.not_delivered}, "

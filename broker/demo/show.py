@@ -11,11 +11,12 @@ from broker.app import Parts, make_accept, make_deliver, make_parts, make_router
 from broker.audit.balance import Balance, balance, read_disclosed, read_published
 from broker.audit.log import AuditLog, read_audit
 from broker.cluster.local import LocalKafka
+from broker.demo.door import HTTP_FEEDS, Door
 from broker.demo.leaks import LeakSearch, Search
 from broker.demo.memory import memory_mb
 from broker.demo.partners import TOPIC_FEEDS, WebhookDesk, overlay, partner_topics
 from broker.demo.progress import Progress
-from broker.demo.received import everything_received
+from broker.demo.received import Partners, everything_received
 from broker.keys import init_keys
 from broker.pipeline.accept import Accept
 from broker.pipeline.deliver import Deliver
@@ -39,6 +40,7 @@ class Result:
     books: Balance
     search: Search
     unexpected: list[str]
+    by_http: int
     seconds: float
     memory_mb: float
     timings: dict[str, float] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Result:
         return {
             "kafka": self.kafka,
             "published": books.published,
+            "published_by_http": self.by_http,
             "accepted": books.accepted,
             "duplicates": books.duplicates,
             "quarantined": books.quarantined,
@@ -99,7 +102,7 @@ async def show(
     await desk.start()
     try:
         reached = overlay(desk, folder, kafka.bootstrap_servers)
-        init_keys(settings, entrusted=sorted(set(reached) - set(TOPIC_FEEDS)))
+        init_keys(settings, entrusted=sorted({*reached, *HTTP_FEEDS} - set(TOPIC_FEEDS)))
         parts = make_parts(settings, reached)
         created = await parts.apply_topics()
         await apply_topics(parts.connection("partners"), partner_topics())
@@ -113,32 +116,39 @@ async def show(
             days=_DAYS,
             seal=parts.protection.seal if parts.protection else None,
         )
-        steps = await _run(parts, list(scenario), progress)
-        return await _judge(kafka, parts, steps, desk, folder, began, progress)
+        door = Door(parts)
+        steps = await _run(parts, list(scenario), door, progress)
+        return await _judge(kafka, parts, steps, Partners(desk, door, folder), began, progress)
     finally:
         await desk.stop()
 
 
-async def _run(parts: Parts, steps: list[Step], progress: Progress) -> list[Step]:
+async def _run(parts: Parts, steps: list[Step], door: Door, progress: Progress) -> list[Step]:
     accept, router, deliver = make_accept(parts), make_router(parts), make_deliver(parts)
     running = [asyncio.create_task(role.run()) for role in (accept, router, deliver)]
     progress.watch(len(steps), accept, router, deliver)
+    await door.start()
     try:
-        await _publish(parts, steps, progress)
+        await _publish(parts, steps, door, progress)
         await _until_drained(parts, len(steps), accept, router, deliver, progress)
+        await door.read_all()
     finally:
+        await door.stop()
         for role in (accept, router, deliver):
             role.stop()
         await asyncio.wait(running, timeout=20)
     return steps
 
 
-async def _publish(parts: Parts, steps: list[Step], progress: Progress) -> None:
+async def _publish(parts: Parts, steps: list[Step], door: Door, progress: Progress) -> None:
     sender = Sender(parts.connection("publish"))
     await sender.start()
     try:
         for step in steps:
-            await sender.send(parts.topics.intake(step.originator), step.key, step.value)
+            if door.takes(step):
+                await door.publish(step)
+            else:
+                await sender.send(parts.topics.intake(step.originator), step.key, step.value)
             progress.published(step)
     finally:
         await sender.stop()
@@ -172,8 +182,7 @@ async def _judge(
     kafka: LocalKafka,
     parts: Parts,
     steps: list[Step],
-    desk: WebhookDesk,
-    folder: Path,
+    partners: Partners,
     began: float,
     progress: Progress,
 ) -> Result:
@@ -182,10 +191,12 @@ async def _judge(
     log = await read_audit(connection, parts.topics)
     published = await read_published(connection, parts.topics, parts.community.publishers())
     disclosed = await read_disclosed(connection, parts.topics, parts.community.feeds)
-    books = balance(published, log, disclosed, frozenset(overlay(desk, folder, "")))
+    books = balance(
+        published, log, disclosed, frozenset(overlay(partners.desk, partners.folder, ""))
+    )
     feeds, units = dict(parts.community.feeds), dict(parts.community.units)
     search = LeakSearch((step.alert for step in steps), log, feeds, units)
-    async for feed, place, data in everything_received(parts, desk, folder):
+    async for feed, place, data in everything_received(parts, partners):
         search.search(feed, place, data)
     return Result(
         kafka=kafka.version,
@@ -194,6 +205,7 @@ async def _judge(
         books=books,
         search=search.result,
         unexpected=_unexpected(steps, log),
+        by_http=partners.door.published,
         seconds=time.monotonic() - began,
         memory_mb=memory_mb(),
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from broker.errors import SettingsInvalid
 from broker.gateway.app import make_app
 from broker.gateway.doors import Doors
 from broker.gateway.headers import SecurityHeaders
@@ -53,7 +55,7 @@ class Gateway:
         """Serve until stopped.
 
         Raises:
-            OSError: The address cannot be listened on.
+            SettingsInvalid: The address cannot be listened on.
         """
         listener = _listener(self.doors.settings.gateway_host, self.doors.settings.gateway_port)
         self._address = listener.getsockname()[:2]
@@ -129,9 +131,13 @@ def _listener(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        code = errno.errorcode.get(error.errno or 0, "FAULT")
+        raise SettingsInvalid(
+            f"the gateway cannot listen on {host}:{port} ({code}): set LALI_GATEWAY_HOST, "
+            "LALI_GATEWAY_PORT"
+        ) from None
     listener.listen(1024)
     listener.setblocking(False)
     return listener
