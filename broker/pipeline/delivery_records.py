@@ -1,10 +1,16 @@
 """The records that deliver writes: audit entries, marks and dead letters."""
 
 import hashlib
+from typing import NamedTuple
 
+from broker.errors import Rejected
 from broker.model.reason import Reason
-from broker.model.release import Release
+from broker.model.release import Release, ReleaseKind
+from broker.protect.original import kept_original
+from broker.protect.register import RegisterOf
 from broker.wire import codec
+from broker.wire.alert_codec import decode_release
+from broker.wire.consumer import ConsumerRecord
 
 
 def delivery_entry(
@@ -75,10 +81,49 @@ def delivery_mark(
     }
 
 
+class Original(NamedTuple):
+    """A record of a feed as a dead letter keeps it.
+
+    Attributes:
+        value: Its value, or key and value sealed for the hub.
+        key_id: The hub key it is sealed for; None where it is as it came.
+    """
+
+    value: bytes
+    key_id: str | None = None
+
+
+def original_of(record: ConsumerRecord, feed: str, register: RegisterOf | None) -> Original:
+    """Return *record* as a dead letter keeps it: what route did not seal is sealed for the hub.
+
+    Args:
+        record: What stood in the feed's topic.
+        feed: The feed.
+        register: Keys to seal with; None where protection is off.
+
+    Raises:
+        Rejected: KEY_UNKNOWN: the hub has no key; nothing may be set aside open.
+    """
+    value = record.value or b""
+    if register is None or _is_sealed(value):
+        return Original(value)
+    kept = kept_original(register, f"feed/{feed}", record.key, value)
+    return Original(kept["value"], kept["key_id"])
+
+
+def _is_sealed(value: bytes) -> bool:
+    """Whether *value* is a release that shows nothing without a key; a recall never does."""
+    try:
+        view = decode_release(value)
+    except Rejected:
+        return False
+    return view.sealed or view.kind is ReleaseKind.RECALL
+
+
 def dead_letter(
     feed: str,
     release: Release | None,
-    value: bytes,
+    original: Original,
     at: int,
     reason: Reason,
     *,
@@ -95,6 +140,7 @@ def dead_letter(
         "code": code,
         "at": at,
         "attempts": attempts,
-        "release": value,
+        "release": original.value,
+        "key_id": original.key_id,
     }
     return codec.encode("dead-letter", letter)

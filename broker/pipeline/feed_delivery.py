@@ -5,6 +5,7 @@ idempotency key.
 """
 
 import asyncio
+import dataclasses
 from collections import Counter
 
 import structlog
@@ -17,7 +18,12 @@ from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind
 from broker.pipeline.breaker import Breaker, RefusalGauge
 from broker.pipeline.delivery_desk import Desk, FeedStatus
-from broker.pipeline.delivery_records import dead_letter, delivery_entry, unreadable_entry
+from broker.pipeline.delivery_records import (
+    dead_letter,
+    delivery_entry,
+    original_of,
+    unreadable_entry,
+)
 from broker.pipeline.delivery_writer import DeliveryWriter
 from broker.pipeline.holdings import LedgerBehind, Mark
 from broker.pipeline.open_release import ReleaseOpener
@@ -52,6 +58,7 @@ class FeedDelivery:
         self._feed = feed
         self._connector = connector
         self._opener = opener
+        self._register = opener.register if opener else None
         self._writer = DeliveryWriter(desk.producer, desk.topics, feed, desk.holdings)
         self._breaker = Breaker(desk.patience)
         self._refusals = RefusalGauge()
@@ -226,8 +233,9 @@ class FeedDelivery:
         self, release: Release, record: ConsumerRecord, reason: Reason, code: str, attempts: int
     ) -> None:
         now = self._desk.clock()
+        original = original_of(record, self._feed, self._register)
         letter = dead_letter(
-            self._feed, release, release.value, now, reason, code=code, attempts=attempts
+            self._feed, release, original, now, reason, code=code, attempts=attempts
         )
         await self._writer.dead_letter(record, letter)
         entry = self._entry("DEAD_LETTERED", release, reason=reason, attempts=attempts)
@@ -237,11 +245,15 @@ class FeedDelivery:
         self._ended["dead_lettered", reason.value] += 1
 
     async def _set_aside_unreadable(self, record: ConsumerRecord, reason: Reason) -> None:
-        now, value = self._desk.clock(), record.value or b""
-        letter = dead_letter(self._feed, None, value, now, reason)
-        await self._writer.dead_letter(record, letter)
+        now = self._desk.clock()
+        original = original_of(record, self._feed, self._register)
+        # Its key was never checked and may be anything: it keys nothing.
+        keyless = dataclasses.replace(record, key=None)
+        await self._writer.dead_letter(
+            keyless, dead_letter(self._feed, None, original, now, reason)
+        )
         entry = unreadable_entry(self._feed, record.partition, record.offset, now, reason)
-        self._writer.entry(record, entry)
+        self._writer.entry(keyless, entry)
         log.error("release.unreadable", feed=self._feed, reason=reason.value)
         self._ended["dead_lettered", reason.value] += 1
 

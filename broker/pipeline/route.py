@@ -57,7 +57,7 @@ class PartitionRouter:
         self.ledger = Ledger()
         self.counts = {"decided": 0, "duplicate": 0, "refused": 0}
         self._known = KnownLabels(plan_of, topics, partition)
-        self._records = RouteRecords(topics, partition)
+        self._records = RouteRecords(topics, partition, sealer.register if sealer else None)
         self._tally = RouteTally()
         self._sealer = sealer
         self._plans_written: set[bytes] = set()

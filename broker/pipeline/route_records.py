@@ -15,6 +15,8 @@ from broker.pipeline.accepted import Accepted
 from broker.pipeline.known import Decided, Known
 from broker.pipeline.ledger import Holder, IntakeKey
 from broker.pipeline.project import encode_moment
+from broker.protect.original import kept_original
+from broker.protect.register import RegisterOf
 from broker.wire import codec, record_bytes
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.outbox import Fanout, Outbox
@@ -27,13 +29,19 @@ log = structlog.get_logger()
 class RouteRecords:
     """Writes route's records of one partition.
 
+    Args:
+        topics: The topics.
+        partition: Its number.
+        register: Keys to seal originals with; None where protection is off.
+
     Attributes:
         now: Epoch ms of the transaction under way.
         at: The same, encoded.
     """
 
-    def __init__(self, topics: Topics, partition: int) -> None:
+    def __init__(self, topics: Topics, partition: int, register: RegisterOf | None = None) -> None:
         self._topics = topics
+        self._register = register
         self._ledger = Fanout(Target(topics.ledger, partition))
         self._quarantine = Fanout(Target(topics.quarantine, partition))
         self._audit = Fanout(Target(topics.audit, 0))
@@ -131,7 +139,11 @@ class RouteRecords:
         outbox.add(self._audit, alert.key, codec.encode("audit-entry", entry))
 
     def quarantined(self, outbox: Outbox, alert: Accepted, originator: str, reason: Reason) -> None:
-        """Set an alert aside, untouched."""
+        """Set an alert aside, untouched.
+
+        Raises:
+            Rejected: KEY_UNKNOWN: the hub has no key; nothing may be set aside open.
+        """
         topic = self._topics.intake(originator)
         alert_id = str(UUID(bytes=alert.alert_id))
         log.error("alert.quarantined", reason=reason.value, alert_id=alert_id)
@@ -150,7 +162,11 @@ class RouteRecords:
         outbox.add(self._audit, alert.key, codec.encode("audit-entry", entry))
 
     def unreadable(self, outbox: Outbox, record: ConsumerRecord, reason: Reason) -> None:
-        """Set aside a record of `alerts` that cannot be read as an alert."""
+        """Set aside a record of `alerts` that cannot be read as an alert.
+
+        Raises:
+            Rejected: As `quarantined`.
+        """
         log.error("alert.quarantined", reason=reason.value, offset=record.offset)
         position = (record.topic, record.partition, record.offset)
         kept = self._kept(*position, record.key, record.value, reason)
@@ -226,8 +242,8 @@ class RouteRecords:
             "topic": topic,
             "partition": partition,
             "offset": offset,
-            "key": key,
-            "value": value,
+            # What lies on `alerts` may be open: nobody vouches for what accept did not write.
+            **kept_original(self._register, f"{topic}/{partition}/{offset}", key, value),
         }
 
 

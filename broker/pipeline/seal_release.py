@@ -54,7 +54,7 @@ class ReleaseSealer:
     """
 
     def __init__(self, register: RegisterOf, vault: Vault, units: dict[str, str]) -> None:
-        self._register = register
+        self.register = register
         self._vault = vault
         self._units = units
         self._version = 0
@@ -109,7 +109,7 @@ class ReleaseSealer:
 
     def _open_session(self, feed: str) -> FeedSession:
         try:
-            key = self._register().current(Holder.FEED, feed, Algorithm.HPKE_X25519)
+            key = self.register().current(Holder.FEED, feed, Algorithm.HPKE_X25519)
         except Rejected as rejected:
             # Sealed so that nobody can open it: the others must not wait for this feed's key.
             log.error("feed.keyless", feed=feed, reason=rejected.reason.value)  # noqa: TRY400
@@ -117,7 +117,7 @@ class ReleaseSealer:
         return FeedSession(feed, key.id, key.public_bytes, entrusted=key.entrusted)
 
     def _renew_sessions(self) -> None:
-        version = self._register().version
+        version = self.register().version
         if version != self._version:
             self._version = version
             self._sessions.clear()

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from broker.errors import Rejected
-from broker.protect.original import seal_original
+from broker.protect.original import kept_original
 from broker.protect.register import RegisterOf
 from broker.wire import codec
 from broker.wire.consumer import ConsumerRecord
@@ -48,6 +48,7 @@ class SetAside:
         """
         log.warning("alert.quarantined", reason=rejected.reason.value, path=rejected.path)
         alert_id = _alert_id_of(record.key)
+        where = f"{record.topic}/{record.partition}/{record.offset}"
         kept = {
             "reason": rejected.reason.value,
             "path": rejected.path,
@@ -58,20 +59,13 @@ class SetAside:
             "offset": record.offset,
             "alert_id": alert_id,
             "originator": self._originators[record.topic],
-            **self._original(record),
+            **kept_original(self._register, where, record.key, record.value),
         }
         entry = self._entry(record, rejected, alert_id, at)
         key = str(UUID(bytes=alert_id)).encode() if alert_id else None
         fanout = self._quarantines[record.partition % self._topics.partitions]
         outbox.add(fanout, key, codec.encode("quarantine", kept))
         outbox.add(self._audit, key, codec.encode("audit-entry", entry))
-
-    def _original(self, record: ConsumerRecord) -> dict[str, object]:
-        if self._register is None:
-            return {"key": record.key, "value": record.value}
-        where = f"{record.topic}/{record.partition}/{record.offset}"
-        key_id, sealed = seal_original(self._register(), where, record.key, record.value)
-        return {"key": None, "value": sealed, "key_id": key_id}
 
     def _entry(
         self, record: ConsumerRecord, rejected: Rejected, alert_id: bytes | None, at: int

@@ -1,14 +1,16 @@
-"""Seal an original that was not accepted: it may lie open, and quarantine holds nothing open.
+"""Seal an original that was set aside: it may lie open, and nothing set aside is kept open.
 
     sealed    HPKE for the hub, over: length of the key (4 bytes, big-endian) | key | value
 
-Bound to where it was published. Destroying the hub's key makes it unreadable.
+Bound to where it came from. Destroying the hub's key makes it unreadable.
 """
+
+from typing import Any
 
 from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.protect.algorithms import Algorithm
-from broker.protect.register import HUB, Holder, Register
+from broker.protect.register import HUB, Holder, Register, RegisterOf
 from broker.protect.slot_seal import SealBroken
 from broker.protect.wrap import Unwrapper, wrap
 
@@ -27,6 +29,26 @@ def seal_original(
     key = key or b""
     content = len(key).to_bytes(_LENGTH_BYTES, "big") + key + (value or b"")
     return hub.id, wrap(content, hub.public_bytes, _info(where, hub.id))
+
+
+def kept_original(
+    register: RegisterOf | None, where: str, key: bytes | None, value: bytes | None
+) -> dict[str, Any]:
+    """Return the fields `key`, `value` and `key_id` of a record that keeps an original.
+
+    Args:
+        register: Keys to seal it with; None where protection is off: it is kept as it came.
+        where: What the seal is bound to.
+        key: Its key; sealed together with the value.
+        value: Its value.
+
+    Raises:
+        Rejected: KEY_UNKNOWN: the hub has no key; nothing may be set aside open.
+    """
+    if register is None:
+        return {"key": key, "value": value, "key_id": None}
+    key_id, sealed = seal_original(register(), where, key, value)
+    return {"key": None, "value": sealed, "key_id": key_id}
 
 
 def open_original(
