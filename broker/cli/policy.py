@@ -10,6 +10,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from broker.cli import print_json
+from broker.cli.warnings import warning_line, warnings_of
 from broker.cli.who import answer
 from broker.clock import epoch_ms
 from broker.errors import Rejected, SettingsInvalid
@@ -21,7 +22,7 @@ from broker.pipeline.publish import split
 from broker.policy.bundle import load_bundle
 from broker.policy.cases import try_cases
 from broker.policy.decide import Decider, view_of
-from broker.policy.facts import Facts
+from broker.policy.facts import facts_at
 from broker.policy.lint import lint
 from broker.settings import load_settings
 from broker.wire.alert_codec import decode_alert
@@ -110,7 +111,8 @@ def who(
     """Show which feeds would receive an alert, what they would see, and by which rules.
 
     Nothing is sent, and no Kafka is needed. The same engine decides as in the broker.
-    Parts that the alert leaves empty are not shown.
+    Parts that the alert leaves empty are not shown. Warnings name what identifies people in
+    the summary, and labels that reach nobody.
 
     Example: `lali policy who --alert my-alert.json --at 2026-06-01T00:00:00Z`
 
@@ -125,19 +127,19 @@ def who(
     decider = _decider(bundle)
     read = _read_alert(alert)
     now = _moment(at)
-    embargo = read.distribution.embargo_until
-    facts = Facts(
-        expired=read.label.expires_at.timestamp() * 1000 <= now,
-        embargoed=embargo is not None and embargo.timestamp() * 1000 > now,
-    )
+    facts = facts_at(read.label, read.distribution, now)
     plan = decider.plan(view_of(read.label, read.distribution), facts)
     rows = [row for row in _rows(plan, read.compartments.mask) if feed in (None, row["feed"])]
     if feed is not None and not rows:
         raise SettingsInvalid(f"no active feed is called {feed}")
+    warnings = warnings_of(read, decider, now)
     if json:
-        print_json({"alert_id": str(read.label.alert_id), "feeds": rows})
+        said = [each.model_dump(mode="json", exclude_none=True) for each in warnings]
+        print_json({"alert_id": str(read.label.alert_id), "feeds": rows, "warnings": said})
         return
     print(answer(str(read.label.alert_id), rows, _width()))  # noqa: T201
+    for warning in warnings:
+        print(warning_line(warning))  # noqa: T201
 
 
 def _rows(plan: Plan, present: int) -> list[dict[str, Any]]:

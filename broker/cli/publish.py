@@ -14,16 +14,22 @@ from rich.table import Table
 
 from broker.cli import print_json
 from broker.cli.plain import plain
+from broker.cli.warnings import decider_of, warning_line, warnings_of
 from broker.client import Attempt, Publisher
 from broker.client.files import FromFile, alerts_in
 from broker.client.salts import kept_key
+from broker.clock import epoch_ms
 from broker.errors import KafkaUnavailable, LaliError, Rejected, SettingsInvalid
 from broker.keys import client_protection
 from broker.model.codes import Consent, PermittedAction, SourceType, Status, Tlp, Urgency
+from broker.model.warning import AlertWarning
 from broker.settings import Settings, load_settings
 from broker.wire.access import Principals
 from broker.wire.identity import connection_as
 from broker.wire.topics import Topics
+
+#: By file, line and alert.
+_Warnings = dict[tuple[str, int, str], tuple[AlertWarning, ...]]
 
 
 @Parameter(name="*")
@@ -85,6 +91,7 @@ def publish(
 
     Exit code 1 if anything was refused; what was not refused is published all the same.
     "Published" means that Kafka has it; `lali trace` shows what became of it.
+    Warnings, as `lali policy who` gives them, go to standard error and stop nothing.
 
     Example: `lali publish cases.xlsx --as fiji-police --tlp AMBER --source-type AGENCY`
 
@@ -101,10 +108,13 @@ def publish(
         raise SettingsInvalid("name at least one file")
     said = (options or LabelOptions()).said() | ({"originator": as_} if as_ else {})
     found = [one for path in files for one in alerts_in(path, label_file=label, label=said)]
+    warnings = _warnings(found)
+    if not json:
+        _warn(warnings)
     lines = _refused(found)
     lines += _dry(found) if dry_run else asyncio.run(_send(found, as_, load_settings()))
     lines.sort(key=lambda line: (line.file, line.line))
-    _show(lines, as_json=json)
+    _show(lines, warnings, as_json=json)
     if any(line.refused for line in lines):
         sys.exit(1)
 
@@ -176,11 +186,31 @@ def _outcome(one: FromFile, attempt: Attempt) -> Line:
     return _line(one, outcome="published", partition=sent.partition, offset=sent.offset)
 
 
-def _show(lines: list[Line], *, as_json: bool) -> None:
+def _warnings(found: Iterable[FromFile]) -> _Warnings:
+    decider, now = decider_of(load_settings()), epoch_ms()
+    return {
+        _key(_line(one)): warnings_of(one.alert, decider, now)
+        for one in found
+        if one.alert is not None
+    }
+
+
+def _key(line: Line) -> tuple[str, int, str]:
+    return line.file, line.line, line.alert_id
+
+
+def _warn(warnings: _Warnings) -> None:
+    # Before anything is sent: whoever watches can still stop it.
+    for (file, line, _), found in warnings.items():
+        for warning in found:
+            sys.stderr.write(f"{plain(file)}:{line}: {warning_line(warning)}\n")
+
+
+def _show(lines: list[Line], warnings: _Warnings, *, as_json: bool) -> None:
     refused = sum(line.refused for line in lines)
     if as_json:
         counts = {"published": len(lines) - refused, "refused": refused}
-        print_json(counts | {"results": [asdict(line) for line in lines]})
+        print_json(counts | {"results": [_as_json(line, warnings) for line in lines]})
         return
     table = Table("file", "line", "outcome", "alert, or why not")
     for line in lines:
@@ -190,3 +220,9 @@ def _show(lines: list[Line], *, as_json: bool) -> None:
     console = Console(markup=False, highlight=False)
     console.print(table)
     console.print(f"{len(lines) - refused} not refused, {refused} refused")
+
+
+def _as_json(line: Line, warnings: _Warnings) -> dict[str, Any]:
+    found = warnings.get(_key(line), ())
+    said = [each.model_dump(mode="json", exclude_none=True) for each in found]
+    return asdict(line) | {"warnings": said}

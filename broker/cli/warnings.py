@@ -1,0 +1,58 @@
+"""Warnings before an alert is published, for people: a code, a place, and what to do."""
+
+from broker.errors import BundleInvalid
+from broker.model.alert import Alert
+from broker.model.warning import AlertWarning, WarningCode
+from broker.pipeline.identifying import identifying
+from broker.pipeline.label_warnings import reach_warnings, time_warnings
+from broker.policy.acquainted import every_name
+from broker.policy.bundle import load_bundle
+from broker.policy.decide import Decider
+from broker.settings import Settings
+
+_IDENTIFIES = "identifies somebody; the summary is written for release"
+_SAID = {
+    WarningCode.SOURCE_IN_SUMMARY: "names who told; the summary is written for release",
+    WarningCode.COORDINATES_IN_SUMMARY: "tells a place exactly; the summary is written for release",
+    WarningCode.REACHES_NOBODY: "no feed would receive it",
+    WarningCode.REACHES_ONLY_ORIGINATOR: "nobody but its originator would receive it",
+    WarningCode.EXPIRED: "it has expired, so nobody receives it",
+    WarningCode.EXPIRES_SOON: "it ends within a day; a unit behind a thin link may miss it",
+    WarningCode.EMBARGOED: "nobody receives it before that",
+    WarningCode.EMBARGO_AFTER_EXPIRY: "it expires before its embargo passes",
+    WarningCode.RED_WITHOUT_NAMED_RECIPIENTS: "TLP:RED is for units that are named, and none is",
+    WarningCode.MINOR_UNKNOWN_WITHHOLDS: "who may be a child is protected as one",
+    WarningCode.CONSENT_UNKNOWN_WITHHOLDS: "with consent, recipients would see more",
+    WarningCode.CONSENT_SCOPE_WITHHOLDS: "consent is given, but for no kind of recipient",
+    WarningCode.RECIPIENT_UNKNOWN: "nobody who receives or is kept out is called so",
+    WarningCode.RECIPIENT_NOT_A_UNIT: "only units count here, no organisation or community",
+    WarningCode.RECIPIENT_RECEIVES_NOTHING: "would receive nothing all the same",
+}
+
+
+def warnings_of(alert: Alert, decider: Decider | None, moment: int) -> tuple[AlertWarning, ...]:
+    """Return what to look at before *alert* is published at *moment*, epoch milliseconds.
+
+    Without a *decider*, or for an originator that its community does not know, nothing is
+    said of whom the alert reaches.
+    """
+    found = [*identifying(alert), *time_warnings(alert.label, alert.distribution, moment)]
+    if decider is not None and alert.label.originator in decider.bundle.community.units:
+        found += reach_warnings(alert, decider, every_name(decider.bundle.community))
+    return tuple(found)
+
+
+def decider_of(settings: Settings) -> Decider | None:
+    """Return what decides on this machine; None where its bundle cannot be used."""
+    try:
+        return Decider(load_bundle(settings.bundle))
+    except BundleInvalid:
+        return None  # the broker decides by its own; publishing needs none
+
+
+def warning_line(warning: AlertWarning) -> str:
+    """Return *warning* as one line."""
+    place = warning.path
+    if warning.start is not None:
+        place += f", characters {warning.start} to {warning.end}"
+    return f"warning: {warning.code} at {place}: {_SAID.get(warning.code, _IDENTIFIES)}"
