@@ -23,7 +23,7 @@ from broker.policy.directory import Directory
 from broker.toml_tables import TomlInvalid, read_tables
 from broker.wire.refusal import validated
 
-_HEX = re.compile(r"[0-9a-f]{64}|serial:[0-9a-f]{1,40}")
+_HEX = re.compile(r"[0-9a-f]{64}|serial:[0-9a-f]{1,42}")
 
 
 def _plain_hex(text: str) -> str:
