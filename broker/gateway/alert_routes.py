@@ -82,7 +82,8 @@ async def cancelled(
         raise not_found()
     holding = doors.holdings.peek(alert_id)
     if holding is None:
-        raise Problem(409, "NOT_ACCEPTED")  # nobody holds it: in quarantine, or on its way
+        # Nobody holds it: it is in quarantine, or on its way.
+        raise Problem(409, "NOT_ACCEPTED", retry_after=2)
     if holding.cancelled:
         raise Problem(409, Reason.ALREADY_CANCELLED.value)
     changes = {"consent": consent} if consent else {}

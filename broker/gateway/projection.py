@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from broker.errors import KafkaUnavailable
 from broker.gateway.database import Database
 from broker.wire.connection import Connection
 from broker.wire.consumer import ConsumerRecord
@@ -57,9 +58,11 @@ class Projection:
         """Follow until cancelled.
 
         Raises:
-            KafkaUnavailable: The cluster does not answer at the start.
+            KafkaUnavailable: The cluster does not answer at the start, or a topic is not there.
         """
         partitions = await partitions_of(self._connection, self._takers)
+        if {each.topic for each in partitions} != set(self._takers):
+            raise KafkaUnavailable("TOPICS_MISSING: `lali topics apply`")
         reader = open_reader(self._connection)
         await reader.start()
         try:

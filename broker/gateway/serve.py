@@ -15,7 +15,7 @@ from broker.errors import Rejected
 from broker.gateway.shelf import Shelved
 from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind, ReleaseView
-from broker.pipeline.holdings import Holdings
+from broker.pipeline.holdings import Holdings, LedgerBehind
 from broker.pipeline.open_release import ReleaseOpener
 from broker.pipeline.project import encode_moment, opened, read_release, recall
 from broker.pipeline.redecide import Handover, Stay, redecide
@@ -31,6 +31,8 @@ _PASSED_OVER = frozenset(
      Reason.LEDGER_DISAGREES}
 )  # fmt: skip
 _LEDGER_SECONDS = 10.0
+#: Nothing is served by a ledger whose end was last seen longer ago, milliseconds.
+_BLIND_MS = 30_000
 _READ_KEPT = 2_000
 #: So long may what was opened stay readable in memory, milliseconds: streams share it.
 _READ_KEPT_MS = 5_000
@@ -103,6 +105,8 @@ class Servings:
     async def _permitted(self, release: Release, shelved: Shelved) -> Release | None:
         if release.kind is ReleaseKind.RECALL:
             return release
+        if self._clock() - self._holdings.seen_ms > _BLIND_MS:
+            raise LedgerBehind  # cut off from Kafka: what is here may have been recalled
         found = await self._holdings.find(release.alert_id, release.revision, _LEDGER_SECONDS)
         if found is None:
             return None  # long past its expiry and its retention

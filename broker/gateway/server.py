@@ -13,8 +13,10 @@ import uvicorn
 
 from broker.errors import SettingsInvalid
 from broker.gateway.app import make_app
+from broker.gateway.body_limit import BodyLimit
 from broker.gateway.doors import Doors
 from broker.gateway.headers import SecurityHeaders
+from broker.gateway.measured import Measured
 
 log = structlog.get_logger()
 
@@ -80,7 +82,9 @@ class Gateway:
             "lifespan": "off",
             **self._options,
         }
-        return uvicorn.Config(SecurityHeaders(make_app(self.doors)), **settings)
+        most = self.doors.settings.gateway_body_bytes
+        app = Measured(SecurityHeaders(BodyLimit(make_app(self.doors), most)))
+        return uvicorn.Config(app, **settings)
 
     @asynccontextmanager
     async def _following(self) -> AsyncIterator[None]:

@@ -115,6 +115,9 @@ class Standings:
         """Take entries of the audit log."""
         entries = [entry for record in records if (entry := _read(record))]
         rows = [_row(entry) for entry in entries if entry.kind in _TOLD and entry.alert_id]
+        erased = [(row[1],) for row in rows if row[2] == "ERASED"]
+        query = "DELETE FROM shelved WHERE alert_id=? AND kind='RELEASE'"
+        self._sql.executemany(query, erased)  # its recalls stay: who holds it must learn of them
         marks = ",".join("?" * 10)
         self._sql.executemany(f"INSERT OR IGNORE INTO entry VALUES({marks})", rows)
 

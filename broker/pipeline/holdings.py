@@ -61,7 +61,12 @@ class LedgerBehind(Exception):
 
 
 class Holdings:
-    """The ledger, followed from its start."""
+    """The ledger, followed from its start.
+
+    Attributes:
+        seen_ms: When its end was last seen, epoch milliseconds; 0 before the first time. What
+            was decided since may be missing here.
+    """
 
     def __init__(self, connection: Connection, topics: Topics) -> None:
         self._connection = connection
@@ -72,6 +77,7 @@ class Holdings:
         self._ready = asyncio.Event()
         self._reader: Reader | None = None
         self._positions: dict[Target, int] = {}
+        self.seen_ms = 0
 
     async def follow(self) -> None:
         """Follow the ledger until cancelled."""
@@ -90,6 +96,7 @@ class Holdings:
                         self.take(record.key, record.value)
                 # The position passes transaction markers, which are never handed out.
                 self._positions = {each: await reader.position(each) for each in partitions}
+                self._note_end(reader)
                 if self._reaches(ends):
                     self._ready.set()
                 async with self._changed:
@@ -102,6 +109,15 @@ class Holdings:
     def is_ready(self) -> bool:
         """Whether everything that was in the ledger at the start has been read."""
         return self._ready.is_set()
+
+    def _note_end(self, reader: Reader) -> None:
+        polls = []
+        for partition, position in self._positions.items():
+            high, polled = reader.highwater(partition), reader.last_poll_timestamp(partition)
+            if high is None or polled is None or position < high:
+                return
+            polls.append(polled)
+        self.seen_ms = min(polls, default=0)
 
     async def ready(self) -> None:
         """Wait until everything that was in the ledger at the start has been read."""
