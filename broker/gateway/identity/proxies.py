@@ -20,9 +20,11 @@ from broker.gateway.identity.identities import Proxy
 from broker.gateway.identity.peer import Peer, peer_of
 from broker.gateway.identity.refused import CredentialRefused
 
-_PAIR = r'[A-Za-z]+=(?:"(?:[^"\\]|\\.)*"|[^",;]*)'
-_ELEMENT = re.compile(f"{_PAIR}(?:;{_PAIR})*")
-_CERT = re.compile(r'(?:^|;)cert=("(?:[^"\\]|\\.)*"|[^",;]*)', re.IGNORECASE)
+# name=value;name="value in quotes": parted as Envoy joins it, so that no text in quotes, such as
+# the subject that somebody chose for a certificate, can pass for a field.
+_PAIR = r'([A-Za-z]+)=("(?:[^"\\]|\\.)*"|[^",;]*)(?:;|$)'
+_ELEMENT = re.compile(f"(?:{_PAIR})+")
+_EACH = re.compile(_PAIR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ def _told(told: list[str], authorities: Sequence[x509.Certificate]) -> Peer:
     # Several elements are several proxies; whose word the first ones are is not known.
     if len(told) != 1 or not _ELEMENT.fullmatch(told[0]):
         raise CredentialRefused("FORWARDED_MALFORMED")
-    certificates = _CERT.findall(told[0])
+    pairs = [match.groups() for match in _EACH.finditer(told[0])]
+    certificates = [value for name, value in pairs if name.lower() == "cert"]
     if len(certificates) != 1:
         raise CredentialRefused("FORWARDED_MALFORMED")
     try:
