@@ -3,7 +3,9 @@
 import asyncio
 import copy
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -221,3 +223,27 @@ async def test_civil_society_is_told_classes_and_numbers(door):
     assert [name for name in others if name in json.dumps(body)] == []
     assert {row["recipient_class"] for row in body["receives"]} >= {"TCU", "CUSTOMS"}
     assert "CONSENT_UNKNOWN_WITHHOLDS" in {each["code"] for each in body["warnings"]}
+
+
+async def test_the_documented_curl_gets_the_documented_answer(door):
+    page = (Path(__file__).parent.parent / "docs/publishing.md").read_text()
+    section = page.partition("## Asking first")[2]
+    sent = re.search(r"-d '(\{.*?\})'", section, re.DOTALL)[1]
+    documented = json.loads(section.partition("```json")[2].partition("```")[0])
+
+    status, _, body = await ask(door, sent.encode())
+
+    assert (status, body["feeds"], body["warnings"]) == (
+        200,
+        documented["feeds"],
+        documented["warnings"],
+    )
+    for row in documented["receives"]:
+        assert any(_is_within(row, told) for told in body["receives"]), row
+
+
+def _is_within(row, told):
+    """Whether *row*, which may leave out some, is *told*."""
+    rules = row.get("rules", [])
+    rest = {name: value for name, value in row.items() if name != "rules"}
+    return rest.items() <= told.items() and all(rule in told["rules"] for rule in rules)

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -376,3 +377,8 @@ def test_no_warning_says_a_value(name, data):
     told = json.dumps(preview(alert, DECIDER, ms(DURING)).model_dump(mode="json"))
 
     assert [value for values in wishes.values() for value in values if value in told] == []
+
+
+def test_every_warning_is_in_the_document():
+    page = (Path(__file__).parent.parent / "docs/publishing.md").read_text()
+    assert [code for code in Code if f"`{code}`" not in page] == []
