@@ -1,0 +1,40 @@
+"""What came with a POST of the form: who sent it, what was typed, and whether our page sent it."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from broker.gateway.form.entrance import Entrance, SignInFirst, Visitor
+from broker.gateway.form.typed import Typed, fields_in, typed_in
+from broker.gateway.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A form that was sent.
+
+    Attributes:
+        visitor: Who sent it.
+        typed: The report in it.
+        is_genuine: A page of this session sent it; without that, nothing is done.
+    """
+
+    visitor: Visitor
+    typed: Typed
+    is_genuine: bool
+
+
+async def received(request: Request, entrance: Entrance) -> Received:
+    """Return what came with *request*.
+
+    Raises:
+        Problem: As `fields_in` and `Entrance.visitor`.
+    """
+    fields = await fields_in(request)
+    typed = typed_in(fields)
+    try:
+        visitor = entrance.visitor(request)
+    except Problem as problem:
+        raise SignInFirst(problem, typed) if problem.status == 401 else problem from None
+    token = fields.get("token", [""])[0]
+    return Received(visitor, typed, entrance.sessions.is_genuine(token, visitor.session))

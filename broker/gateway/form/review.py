@@ -1,0 +1,119 @@
+"""Before sending: who would see what, in plain words, and what in the text may name somebody."""
+
+from typing import Any, NamedTuple
+
+from fastapi import Request
+from starlette.responses import Response
+
+from broker.gateway.completing import Completing
+from broker.gateway.doors import Doors
+from broker.gateway.form import plain_words, questions
+from broker.gateway.form.drafting import draft_of
+from broker.gateway.form.entrance import Entrance, Visitor
+from broker.gateway.form.typed import Typed
+from broker.model.preview import Preview, PreviewRow
+from broker.model.warning import AlertWarning
+from broker.pipeline.preview import preview
+
+
+class Answer(NamedTuple):
+    """One answer, as it is read again before sending."""
+
+    asked: str
+    said: str
+
+
+class Reader(NamedTuple):
+    """A kind of recipient, and what it would see at most."""
+
+    who: str
+    sees: list[str]
+
+
+class Finding(NamedTuple):
+    """A part of the text that may name somebody."""
+
+    text: str
+    says: str
+
+
+def reviewed(
+    request: Request,
+    doors: Doors,
+    entrance: Entrance,
+    visitor: Visitor,
+    typed: Typed,
+    *,
+    status: int = 200,
+    error: str = "",
+) -> Response:
+    """Return the page that shows what would become of a report, and sends it.
+
+    Raises:
+        Rejected: It could not be published.
+    """
+    unit = visitor.caller.unit
+    draft = draft_of(typed, doors.community.units[unit])
+    alert = Completing(doors, unit, doors.now()).completed(draft)
+    shown = preview(alert, doors.decider, doors.clock())
+    return entrance.page(
+        request, visitor, "review", status,
+        typed=typed, error=error, answers=answers_of(typed), **_told(shown, typed),
+    )  # fmt: skip
+
+
+def _told(shown: Preview, typed: Typed) -> dict[str, Any]:
+    about = [plain_words.about_all(each.code) for each in shown.warnings]
+    return {
+        "readers": [_reader(row) for row in shown.receives],
+        "nobody_learns": _nobody(shown),
+        "findings": [f for each in shown.warnings if (f := _finding(each, typed))],
+        "remarks": list(dict.fromkeys(each for each in about if each)),
+    }
+
+
+def _reader(row: PreviewRow) -> Reader:
+    return Reader(plain_words.recipients(row), plain_words.parts(row.sees))
+
+
+def _nobody(shown: Preview) -> list[str]:
+    """Return the parts that the report has and no recipient sees."""
+    seen = {part for row in shown.receives for part in row.sees}
+    held = {part for row in shown.receives for part in row.withheld} - seen
+    return plain_words.parts(tuple(part for part in plain_words.PARTS if part in held))
+
+
+def _finding(warning: AlertWarning, typed: Typed) -> Finding | None:
+    says = plain_words.found_in_text(warning.code)
+    if says is None or warning.start is None:
+        return None
+    text = typed.one(warning.path.rpartition(".")[2])
+    return Finding(text[warning.start : warning.end], says)
+
+
+_ASKED = {
+    "headline": "What you saw", "text": "More", "source": "How you know", "kinds": "You suspect",
+    "signs": "Signs", "country": "Country", "place": "Place", "employer": "Employer or business",
+    "sector": "Kind of work", "seen_on": "Last seen on", "origin": "They come from",
+    "transit": "They came through", "danger": "In danger now", "moved": "Being moved now",
+    "conveyance": "Moved by", "conveyance_name": "Name of boat or carrier",
+    "conveyance_number": "Plate or number", "child": "A child may be involved",
+    "count": "How many people", "needs": "They need", "suspects": "Suspects",
+    "consent": "They agreed", "scope": "Who may see it",
+    "name_1": "First person", "age_1": "Age", "gender_1": "Gender", "citizenship_1": "Citizen of",
+    "name_2": "Second person", "age_2": "Age", "gender_2": "Gender", "citizenship_2": "Citizen of",
+    "phone": "Your phone", "channel": "Another safe way to you",
+    "safe_contact": "How to reach the person", "do_not_approach": "Do not approach the person",
+}  # fmt: skip
+
+
+def answers_of(typed: Typed) -> list[Answer]:
+    """Return what was answered, in the order and the words of the form."""
+    answered = ((name, typed.all(name)) for name in _ASKED)
+    return [Answer(_ASKED[name], _said(name, values)) for name, values in answered if values]
+
+
+def _said(name: str, values: tuple[str, ...]) -> str:
+    if name in questions.TEXTS:
+        return values[0]
+    return "; ".join(questions.words_of(name, each) for each in values)
