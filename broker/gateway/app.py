@@ -11,6 +11,7 @@ from broker.gateway import (
     stream_routes,
 )
 from broker.gateway.doors import Doors
+from broker.gateway.form import routes as form
 from broker.gateway.problems import install_problems
 
 _DESCRIPTION = """Publish alerts of suspected human trafficking, and read what policy releases.
@@ -19,7 +20,15 @@ Refusals are problem details (RFC 9457): a code and field paths, never a value. 
 and what is not yours look the same.
 """
 
-_GROUPS = (publish_routes, preview, alert_routes, feed_routes, stream_routes, receipt_routes)
+_GROUPS = (
+    publish_routes,
+    preview,
+    alert_routes,
+    feed_routes,
+    stream_routes,
+    receipt_routes,
+    form,
+)
 
 
 def make_app(doors: Doors) -> FastAPI:
