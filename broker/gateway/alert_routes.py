@@ -30,7 +30,7 @@ _CANCEL_LIVES = timedelta(days=90)
 def router(doors: Doors) -> APIRouter:
     """Return the routes by which an originator follows its alerts."""
     routes = APIRouter(tags=["Follow"])
-    problems = documented(401, 404, 409, 422, 429, 503)
+    problems = documented(400, 401, 404, 409, 422, 429, 503)
 
     @routes.get(
         "/v1/alerts/{alert_id}", response_model=AlertStanding, responses=documented(401, 404, 429)

@@ -30,6 +30,21 @@ Sent = Draft | bytes | Rejected
 Form = Literal["one", "batch"]
 
 
+def drafts(most: int) -> dict[str, Any]:
+    """Return the OpenAPI schema of one draft, or of an array of at most *most*."""
+    part = {"type": "object"}
+    parts = dict.fromkeys(("label", "distribution", "compartments"), part)
+    one = {
+        "type": "object",
+        "description": "docs/publishing.md has every field.",
+        "properties": {**parts, **{name: {"type": "array"} for name in ("persons", "documents")}},
+        "required": ["label"],
+        "additionalProperties": False,
+    }
+    # In an array each is looked at by itself: one that is no draft is refused alone.
+    return {"oneOf": [one, {"type": "array", "items": {}, "minItems": 1, "maxItems": most}]}
+
+
 async def read_body(request: Request, most: int) -> bytes:
     """Return the body, decompressed if it says that it is gzip.
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from broker.gateway.answers import answer
+from broker.gateway.asked import Cursor, FeedId, Since
 from broker.gateway.caller import Caller, Right, needs
 from broker.gateway.cursor import CursorInvalid
 from broker.gateway.doors import Doors
@@ -24,12 +25,6 @@ MOST_ITEMS = 500
 _DEFAULT_ITEMS = 50
 
 Reader = Annotated[Caller, Depends(needs(Right.READ))]
-Cursor = Annotated[
-    str | None, Query(max_length=4096, description="`next` of a page, or `cursor` of an item.")
-]
-_Since = Annotated[
-    datetime | None, Query(description="Begin with what was added after this moment.")
-]
 _Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS)]
 _Form = Annotated[
     Literal["full", "summary"], Query(description="summary: a few hundred bytes an item.")
@@ -65,11 +60,11 @@ def _add_page(routes: APIRouter, doors: Doors) -> None:
     )
     async def page(
         request: Request,
-        feed: str,
+        feed: FeedId,
         caller: Reader,
         asked: Annotated[Filter, Depends(asked_filter)],
         cursor: Cursor = None,
-        since: _Since = None,
+        since: Since = None,
         limit: _Limit = _DEFAULT_ITEMS,
         form: _Form = "full",
     ) -> Response:
@@ -93,7 +88,7 @@ def _add_latest(routes: APIRouter, doors: Doors) -> None:
         response_model=ReleaseView,
         responses=documented(401, 404, 422, 429, 503),
     )
-    async def latest(request: Request, feed: str, alert_id: UUID, caller: Reader) -> Response:
+    async def latest(request: Request, feed: FeedId, alert_id: UUID, caller: Reader) -> Response:
         """Read the latest release of one alert, as far as it may be served now."""
         if feed not in caller.feeds:
             raise not_found()
@@ -122,8 +117,6 @@ def start_of(
     if cursor is not None and since is not None:
         raise Problem(400, "TWO_BEGINNINGS", "query.since")
     if since is not None:
-        if since.tzinfo is None:
-            raise Problem(422, "FIELD_INVALID", "query.since")
         return doors.shelf.position_since(feed, int(since.timestamp() * 1_000_000))
     if cursor is None:
         return {}

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Query
 
+from broker.gateway import asked
 from broker.model.base import Country, Model
 from broker.model.codes import ConveyanceKind, Exploitation, Urgency
 from broker.model.label import Label
@@ -60,7 +61,7 @@ def _known(values: tuple[str, ...]) -> frozenset[str]:
 
 def asked_filter(
     exploitation: Annotated[list[Exploitation], Query(max_length=_MOST)] = [],  # noqa: B006
-    country: Annotated[list[Country], Query(max_length=_MOST)] = [],  # noqa: B006
+    country: Annotated[list[asked.Country], Query(max_length=_MOST)] = [],  # noqa: B006
     urgency: Annotated[list[Urgency], Query(max_length=_MOST)] = [],  # noqa: B006
     conveyance: Annotated[list[ConveyanceKind], Query(max_length=_MOST)] = [],  # noqa: B006
 ) -> Filter:

@@ -16,13 +16,13 @@ from starlette.responses import Response
 from broker.errors import Rejected
 from broker.gateway import bodies
 from broker.gateway.answers import answer
+from broker.gateway.asked import Moment
 from broker.gateway.bodies import Sent, alerts_in, media_type, read_body
 from broker.gateway.caller import Caller, Right, needs
 from broker.gateway.completing import Completing
 from broker.gateway.doors import Doors
 from broker.gateway.examples import DRAFT
 from broker.gateway.problems import Problem, documented
-from broker.model.base import Moment
 from broker.model.exchange import Fault
 from broker.model.preview import Preview, PreviewBatch, PreviewResult
 from broker.model.reason import Reason
@@ -76,7 +76,7 @@ PREVIEWED: dict[str, Any] = {
 _OPENAPI: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {bodies.JSON: {"schema": {"type": "object"}, "example": DRAFT}},
+        "content": {bodies.JSON: {"schema": bodies.drafts(MOST_DRAFTS), "example": DRAFT}},
     }
 }
 _ANSWERS: dict[int | str, dict[str, Any]] = {

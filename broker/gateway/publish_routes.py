@@ -29,10 +29,10 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            bodies.JSON: {"schema": {"type": "object"}, "example": DRAFT},
-            bodies.JSON_LINES: {"schema": {"type": "string"}},
-            bodies.AVRO: {"schema": {"type": "string", "format": "binary"}},
-            bodies.AVRO_BATCH: {"schema": {"type": "string", "format": "binary"}},
+            bodies.JSON: {"schema": bodies.drafts(bodies.MOST_ALERTS), "example": DRAFT},
+            bodies.JSON_LINES: {"schema": {"type": "string", "minLength": 1}},
+            bodies.AVRO: {"schema": {"type": "string", "format": "binary", "minLength": 1}},
+            bodies.AVRO_BATCH: {"schema": {"type": "string", "format": "binary", "minLength": 1}},
         },
     }
 }

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from broker.gateway.answers import answer
+from broker.gateway.asked import FeedId
 from broker.gateway.caller import Caller, Right, needs
 from broker.gateway.disclosures import answer_entry
 from broker.gateway.doors import Doors
@@ -28,11 +29,11 @@ def router(doors: Doors) -> APIRouter:
         "/v1/feeds/{feed}/receipts",
         status_code=202,
         response_model=ReceiptsAnswer,
-        responses=documented(401, 404, 422, 429, 503),
+        responses=documented(400, 401, 404, 422, 429, 503),
     )
     async def receipts(
         request: Request,
-        feed: str,
+        feed: FeedId,
         given: Receipts,
         caller: Annotated[Caller, Depends(needs(Right.ACKNOWLEDGE))],
     ) -> Response:

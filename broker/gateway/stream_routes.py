@@ -3,16 +3,16 @@
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator
-from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Request
 from starlette.responses import StreamingResponse
 
 from broker.errors import KafkaUnavailable
+from broker.gateway.asked import Cursor, FeedId, Since
 from broker.gateway.caller import Caller, Right
 from broker.gateway.doors import Doors
-from broker.gateway.feed_routes import Cursor, Reader, start_of
+from broker.gateway.feed_routes import Reader, start_of
 from broker.gateway.filters import Filter, asked_filter
 from broker.gateway.items import whole
 from broker.gateway.paging import Page, read_page
@@ -45,12 +45,14 @@ def router(doors: Doors) -> APIRouter:
     )
     async def stream(
         request: Request,
-        feed: str,
+        feed: FeedId,
         caller: Reader,
         asked: Annotated[Filter, Depends(asked_filter)],
         cursor: Cursor = None,
-        since: Annotated[datetime | None, Query()] = None,
-        last_event_id: Annotated[str | None, Header(max_length=4096)] = None,
+        since: Since = None,
+        last_event_id: Annotated[
+            str | None, Header(max_length=4096, json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"})
+        ] = None,
     ) -> StreamingResponse:
         """Follow a feed. `id:` is a cursor, `event:` release or recall, `data:` an item.
 
