@@ -5,9 +5,12 @@
     ├── BundleInvalid          a policy bundle that must not decide: the role does not start
     ├── SettingsInvalid        the operator's settings are wrong: the role does not start
     ├── KafkaUnavailable       the cluster cannot be reached: nothing is committed, try again later
-    │   └── KafkaRefused       it answers, and refuses us or what we ask: an operator must look
+    │   ├── KafkaRefused       it answers, and refuses us or what we ask: an operator must look
+    │   └── GatewayUnavailable the gateway before it did not answer, or says that Kafka does not
+    │       └── GatewayRefused (also KafkaRefused) it refuses us or what we ask
     ├── RecipientUnavailable   delivery is retried with back-off; the release waits in its feed
     ├── RecipientRefused       the release is parked as a dead letter, and later revisions with it
+    ├── KeeperUnavailable      no private key can be used now: nothing is committed, try again later
     └── DependencyMissing      something that must be installed on the machine is not there
 
 Every error carries a reason code and, where one exists, a field path. None carries a value:
@@ -66,6 +69,22 @@ class KafkaRefused(KafkaUnavailable):
     """The Kafka cluster does not let us in, or not do this; trying again cannot help."""
 
 
+class GatewayUnavailable(KafkaUnavailable):
+    """The gateway did not answer in time, or cannot do now what was asked; try again later.
+
+    Attributes:
+        retry_after_seconds: How long the gateway asked to wait, where it said so.
+    """
+
+    def __init__(self, code: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(code)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class GatewayRefused(GatewayUnavailable, KafkaRefused):
+    """The gateway does not let us in, or not do this; trying again cannot help."""
+
+
 class RecipientUnavailable(LaliError):
     """The recipient cannot be reached now; the release is kept and tried again.
 
@@ -85,6 +104,10 @@ class RecipientRefused(LaliError):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+class KeeperUnavailable(LaliError):
+    """The process that holds the private keys is away or refuses; its text is a code."""
 
 
 class DependencyMissing(LaliError):

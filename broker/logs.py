@@ -18,7 +18,7 @@ import structlog
 ALLOWED = frozenset(
     "event level timestamp reason path code alert_id feed originator partition offset topic "
     "count counts ledger failures seconds role bundle servers version state records folder library "
-    "host port what"
+    "host port what uid"
     .split()
 )  # fmt: skip
 

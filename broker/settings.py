@@ -138,6 +138,11 @@ class Settings(BaseSettings):
         description="Where traces go: OTLP over HTTP, with its path. Needs the extra `tracing`. "
         "None: no traces.",
     )
+    keeper_socket: Path | None = Field(
+        None,
+        description="Socket of the key service (lali keys serve), which then holds all private "
+        "keys. None: they are files in the key folder.",
+    )
     data_folder: Path = Field(Path(".lali"), description="Data of the local Kafka and of demos.")
     heap_mb: int = Field(256, ge=128, description="Java heap of a local Kafka node, 2^20 bytes.")
     log_form: Literal["lines", "json"] = Field("lines", description="Form of the log.")

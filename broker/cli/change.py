@@ -120,7 +120,7 @@ def open_folder(settings: Settings) -> KeyFolder:
     Raises:
         SettingsInvalid: There is no register in it, or it is not in order.
     """
-    folder = KeyFolder(settings.key_folder())
+    folder = KeyFolder(settings.key_folder(), settings.keeper_socket)
     folder.register()
     return folder
 

@@ -13,11 +13,13 @@ from broker.cli import print_json
 from broker.cli.change import Key, noted, officer_key, open_folder, say_proposed
 from broker.errors import SettingsInvalid
 from broker.keys import init_keys
+from broker.logs import configure_logs
 from broker.protect import register as registers
 from broker.protect.algorithms import Algorithm
 from broker.protect.ceremony import next_register, propose, revoked
 from broker.protect.change import ChangeKind
 from broker.protect.issue import issue, make_key
+from broker.protect.keeper_service import serve_keys
 from broker.protect.key_folder import KeyFolder, now
 from broker.protect.register import Holder, key_id_of
 from broker.settings import Settings, load_settings
@@ -42,6 +44,28 @@ def init(*, development: Annotated[bool, Parameter(negative="")] = False) -> Non
     made = init_keys(settings, entrusted=sorted(settings.connector_overlay()))
     said = "made" if made else "there already; nothing was changed"
     Console().print(f"keys in {settings.key_folder()}: {said}")
+
+
+@app.command
+def serve(*, socket: Path | None = None, user: tuple[int, ...] = ()) -> None:
+    """Hold this machine's private keys in a process of its own, until it is stopped.
+
+    Roles with the setting keeper_socket ask it to sign and to unwrap, and never see a key.
+    The kernel tells who asks: the same user may do everything, users that are named may use
+    keys but neither make nor destroy them.
+
+    Example: `lali keys serve --socket /run/lali/keys.sock --user 10001`
+
+    Args:
+        socket: Where to listen; keeper_socket if not given.
+        user: Id of another user of this machine that may use keys.
+    """
+    settings = load_settings()
+    path = socket or settings.keeper_socket
+    if path is None:
+        raise SettingsInvalid("say where to listen: --socket, or keeper_socket")
+    configure_logs(settings.log_form, settings.log_level)
+    serve_keys(path, settings.key_folder() / "private", frozenset(user))
 
 
 @app.command(name="list")

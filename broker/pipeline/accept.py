@@ -13,7 +13,7 @@ from typing import NamedTuple
 import structlog
 
 from broker.clock import epoch_ms
-from broker.errors import Rejected
+from broker.errors import KeeperUnavailable, Rejected
 from broker.metrics.flow import count_forwarded, count_quarantined
 from broker.model.alert import Alert
 from broker.model.codes import MessageType
@@ -194,6 +194,8 @@ class Accept:
             checked = accept(record, originator, now, self._unsealer)
         except Rejected as rejected:
             self._quarantine(record, outbox, rejected)
+        except KeeperUnavailable:
+            raise  # the keys are away, and the input may be right: nothing is committed
         except Exception as fault:  # noqa: BLE001 - one bad input must not hold up the others
             log.error("alert.failed", code=type(fault).__name__)  # noqa: TRY400
             self._quarantine(record, outbox, Rejected(Reason.UNEXPECTED))

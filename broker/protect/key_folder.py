@@ -22,8 +22,9 @@ from broker.errors import Rejected, SettingsInvalid
 from broker.model.base import Model
 from broker.model.reason import Reason
 from broker.protect.change import Approved, ChangeKind, Officer, Officers, check_approved
-from broker.protect.keeper import FileKeeper
+from broker.protect.keeper import FileKeeper, Keeper
 from broker.protect.register import Register
+from broker.protect.socket_keeper import SocketKeeper
 from broker.protect.vault import FileVault
 
 M = TypeVar("M", bound=BaseModel)
@@ -45,10 +46,12 @@ class KeyFolder:
 
     Args:
         path: The folder.
+        keeper_socket: Where the key service listens; None: private keys are files in the folder.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keeper_socket: Path | None = None) -> None:
         self.path = path
+        self._keeper_socket = keeper_socket
         self._stamp: tuple[int, int] | None = None
         self._register: Register | None = None
 
@@ -58,8 +61,10 @@ class KeyFolder:
         return (self.path / "register.json").exists()
 
     @cached_property
-    def keeper(self) -> FileKeeper:
-        """The private keys that are here."""
+    def keeper(self) -> Keeper:
+        """The private keys that this machine holds."""
+        if self._keeper_socket is not None:
+            return SocketKeeper(self._keeper_socket)
         return FileKeeper(self.path / "private")
 
     @cached_property
