@@ -6,19 +6,19 @@ Counts only: which units receive it is not told here, and nothing of what they k
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Literal
 from uuid import UUID
 
 import structlog
-from pydantic import Field
 
 from broker.audit.log import AuditEntry, read_entry
 from broker.errors import Rejected
 from broker.gateway.database import Database
-from broker.model.base import Model, Moment
+from broker.model.standing import AlertStanding, RevisionStanding, State
 from broker.pipeline.holdings import Holding, Holdings
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.partition import Target
+
+__all__ = ["AlertStanding", "Standings"]
 
 log = structlog.get_logger()
 
@@ -27,34 +27,6 @@ _TOLD = frozenset(
     {"DECIDED", "QUARANTINED", "DUPLICATE", "DELIVERED", "RECEIVED", "ACKNOWLEDGED",
      "ACTED_UPON", "REFUSED", "ERASED"}
 )  # fmt: skip
-
-State = Literal["PUBLISHED", "ACCEPTED", "QUARANTINED", "CANCELLED", "EXPIRED", "ERASED"]
-
-
-class RevisionStanding(Model):
-    """What became of one revision."""
-
-    revision: int
-    state: Literal["PUBLISHED", "ACCEPTED", "QUARANTINED", "DUPLICATE"]
-    at: Moment
-    message_type: str | None = None
-    reason: str | None = Field(None, description="Why it is in quarantine.")
-    path: str | None = Field(None, description="The field at fault.")
-
-
-class AlertStanding(Model):
-    """An alert as its originator sees it."""
-
-    alert_id: UUID
-    state: State
-    revisions: tuple[RevisionStanding, ...]
-    feeds: int = Field(description="Feeds that hold it now.")
-    recalled: int = Field(description="Feeds that it was recalled from.")
-    delivered: int = Field(description="Feeds to which a revision was handed over.")
-    received: int = Field(description="Feeds that said so.")
-    acknowledged: int
-    acted_upon: int
-    refused: int
 
 
 class Standings:

@@ -1,0 +1,39 @@
+"""What an originator may know of its own alert: its state, and how many hold and answered it.
+
+Counts only: which units receive it is not told here, and nothing of what they know.
+"""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from broker.model.base import Model, Moment
+
+State = Literal["PUBLISHED", "ACCEPTED", "QUARANTINED", "CANCELLED", "EXPIRED", "ERASED"]
+
+
+class RevisionStanding(Model):
+    """What became of one revision."""
+
+    revision: int
+    state: Literal["PUBLISHED", "ACCEPTED", "QUARANTINED", "DUPLICATE"]
+    at: Moment
+    message_type: str | None = None
+    reason: str | None = Field(None, description="Why it is in quarantine.")
+    path: str | None = Field(None, description="The field at fault.")
+
+
+class AlertStanding(Model):
+    """An alert as its originator sees it."""
+
+    alert_id: UUID
+    state: State
+    revisions: tuple[RevisionStanding, ...]
+    feeds: int = Field(description="Feeds that hold it now.")
+    recalled: int = Field(description="Feeds that it was recalled from.")
+    delivered: int = Field(description="Feeds to which a revision was handed over.")
+    received: int = Field(description="Feeds that said so.")
+    acknowledged: int
+    acted_upon: int
+    refused: int
