@@ -1,5 +1,6 @@
-"""`lali schema`: check the schemas, and write their page."""
+"""`lali schema`: check the schemas, and write their page and the AsyncAPI document."""
 
+import json as json_module
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ import cyclopts
 from cyclopts import Parameter
 from rich.console import Console
 
+from broker.asyncapi import asyncapi_document
 from broker.cli import print_json
 from broker.resources import shipped
 from broker.wire.schema import read_catalogue
@@ -55,11 +57,29 @@ def docs(*, out: Path = Path("docs/schema.md"), check: Flag = False) -> None:
         out: The file to write.
         check: Write nothing; exit 1 if the file differs.
     """
-    page = schema_page(read_catalogue(shipped("schemas")))
+    _write_or_check(out, schema_page(read_catalogue(shipped("schemas"))), check=check)
+
+
+@app.command
+def asyncapi(*, out: Path = Path("docs/asyncapi.json"), check: Flag = False) -> None:
+    """Write the AsyncAPI document of the topics: channels, operations, messages.
+
+    Example: `lali schema asyncapi --out docs/asyncapi.json`
+
+    Args:
+        out: The file to write.
+        check: Write nothing; exit 1 if the file differs.
+    """
+    document = asyncapi_document(read_catalogue(shipped("schemas")))
+    text = json_module.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    _write_or_check(out, text, check=check)
+
+
+def _write_or_check(out: Path, text: str, *, check: bool) -> None:
     if check:
-        same = out.exists() and out.read_text() == page
+        same = out.exists() and out.read_text() == text
         Console().print(f"{out} is {'up to date' if same else 'stale'}")
         sys.exit(0 if same else 1)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page)
+    out.write_text(text)
     Console().print(f"{out} written")

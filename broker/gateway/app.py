@@ -4,10 +4,13 @@ from fastapi import APIRouter, FastAPI
 
 from broker.gateway import (
     alert_routes,
+    asyncapi_route,
     feed_routes,
+    health,
     preview,
     publish_routes,
     receipt_routes,
+    schema_view,
     stream_routes,
 )
 from broker.gateway.doors import Doors
@@ -28,6 +31,9 @@ _GROUPS = (
     stream_routes,
     receipt_routes,
     form,
+    schema_view,
+    asyncapi_route,
+    health,
 )
 
 

@@ -23,6 +23,7 @@ from broker.pipeline.protection import Protection
 from broker.policy.decide import Decider
 from broker.policy.directory import Directory
 from broker.settings import Settings
+from broker.wire.connection import Connection
 from broker.wire.topics import Topics
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Doors:
     community: Directory
     topics: Topics
     decider: Decider
+    connection: Connection
     clock: Callable[[], int]
     protection: Protection | None
     database: Database

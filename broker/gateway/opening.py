@@ -57,6 +57,7 @@ def open_doors(
         community=community,
         topics=topics,
         decider=decider,
+        connection=connection,
         clock=clock,
         protection=protection,
         database=database,

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from broker.errors import KafkaUnavailable, LaliError, Rejected
+from broker.metrics.web import count_problem
 from broker.model.exchange import Fault, ProblemDetails
 from broker.model.reason import Reason
 
@@ -110,7 +111,9 @@ def install_problems(app: FastAPI) -> None:
 
 
 async def _answer(_request: Request, error: Exception) -> Response:
-    response = problem_of(error).response()
+    problem = problem_of(error)
+    count_problem(problem.code)
+    response = problem.response()
     if isinstance(error, HTTPException):
         response.headers.update(_kept(error.headers or {}))
     return response

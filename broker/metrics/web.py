@@ -46,9 +46,13 @@ def count_answer(route: str, method: str, status: int, seconds: float) -> None:
         status: HTTP status.
         seconds: Until its head was sent.
     """
-    known = method if method in _METHODS else OTHER
-    _REQUESTS.labels(route, known, f"{status // 100}xx").inc()
+    _REQUESTS.labels(route, known_method(method), f"{status // 100}xx").inc()
     _SECONDS.labels(route).observe(seconds)
+
+
+def known_method(method: str) -> str:
+    """Return *method*, or OTHER for one that no route has: it may be any text."""
+    return method if method in _METHODS else OTHER
 
 
 def count_problem(code: str) -> None:

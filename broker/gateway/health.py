@@ -1,0 +1,109 @@
+"""GET /healthz and /readyz: for whoever starts, stops and balances gateways.
+
+Neither asks who comes, so neither tells anything of units, feeds or alerts: only codes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from fastapi import APIRouter
+from pydantic import Field
+from starlette.responses import JSONResponse, Response
+
+from broker.errors import KafkaUnavailable, SettingsInvalid
+from broker.gateway.doors import Doors
+from broker.model.base import Model
+from broker.wire.welcome import require_welcome
+
+#: What may be wanting, and its code.
+KAFKA_UNAVAILABLE = "KAFKA_UNAVAILABLE"
+LEDGER_BEHIND = "LEDGER_BEHIND"
+SHELF_BEHIND = "SHELF_BEHIND"
+KEYS_MISSING = "KEYS_MISSING"
+STOPPING = "STOPPING"
+
+#: Kafka is asked again after so many seconds, however often others ask us.
+_KAFKA_KEPT_SECONDS = 2.0
+_KAFKA_ANSWERS_SECONDS = 3.0
+
+
+class Health(Model):
+    """Whether this gateway may be sent requests."""
+
+    status: str = Field(description="alive, ready or unready")
+    wanting: tuple[str, ...] = Field((), description="Codes of what it still lacks.")
+
+
+def router(doors: Doors) -> APIRouter:
+    """Return the routes by which a gateway tells how it is."""
+    routes = APIRouter(tags=["Health"])
+    kafka = _Kept(lambda: _kafka_answers(doors))
+
+    @routes.get("/healthz", response_model=Health)
+    async def healthz() -> Response:
+        """Say that the process is alive and serves."""
+        return _said(Health(status="alive"), 200)
+
+    @routes.get("/readyz", response_model=Health, responses={503: {"model": Health}})
+    async def readyz() -> Response:
+        """Say whether it can serve: Kafka answers, ledger and feeds are read, keys are there."""
+        wanting = tuple([code async for code in _wanting(doors, kafka)])
+        if wanting:
+            return _said(Health(status="unready", wanting=wanting), 503)
+        return _said(Health(status="ready"), 200)
+
+    return routes
+
+
+async def _wanting(doors: Doors, kafka: "_Kept") -> AsyncIterator[str]:
+    if doors.stopping.is_set():
+        yield STOPPING
+    if not await kafka.answer():
+        yield KAFKA_UNAVAILABLE
+    if not doors.holdings.is_ready:
+        yield LEDGER_BEHIND
+    if not doors.projection.is_ready:
+        yield SHELF_BEHIND
+    if not _keys_are_there(doors):
+        yield KEYS_MISSING
+
+
+async def _kafka_answers(doors: Doors) -> bool:
+    try:
+        async with asyncio.timeout(_KAFKA_ANSWERS_SECONDS):
+            await require_welcome(doors.connection)
+    except (KafkaUnavailable, TimeoutError):
+        return False
+    return True
+
+
+def _keys_are_there(doors: Doors) -> bool:
+    if doors.protection is None:
+        return True  # it is off
+    try:
+        doors.protection.folder.register()
+    except (OSError, SettingsInvalid):
+        return False
+    return True
+
+
+class _Kept:
+    """An answer that is kept for a moment: who asks often does not ask Kafka often."""
+
+    def __init__(self, ask: Callable[[], Awaitable[bool]]) -> None:
+        self._ask = ask
+        self._until = 0.0
+        self._answer = False
+        self._asking = asyncio.Lock()
+
+    async def answer(self) -> bool:
+        async with self._asking:
+            now = asyncio.get_running_loop().time()
+            if now >= self._until:
+                self._answer = await self._ask()
+                self._until = asyncio.get_running_loop().time() + _KAFKA_KEPT_SECONDS
+            return self._answer
+
+
+def _said(health: Health, status: int) -> Response:
+    return JSONResponse(health.model_dump(exclude_defaults=not health.wanting), status)
