@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 import warnings
+from datetime import UTC, datetime
 
 import pytest
 from credentials import (
@@ -13,6 +14,7 @@ from credentials import (
     ISSUER,
     TokenIssuer,
     bearer,
+    certificate_in,
     doorkeeper_of,
     scope_with,
 )
@@ -21,10 +23,13 @@ from hypothesis import strategies as st
 from joserfc import jwk, jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from broker.certificates import DevelopmentCa
 from broker.errors import SettingsInvalid
 from broker.gateway.caller import Right
 from broker.gateway.identity import tokens
 from broker.gateway.identity.identities import Identities, read_identities
+from broker.gateway.identity.peer import peer_of
+from broker.gateway.identity.refused import CredentialRefused
 from broker.gateway.problems import Problem
 from broker.settings import Settings
 
@@ -272,6 +277,8 @@ def test_a_huge_token_is_refused_before_anything_reads_it(desk, monkeypatch):
     monkeypatch.setattr(tokens, "read_object", lambda _: pytest.fail("it was read"))
     assert desk.refuses(token)
     assert desk.refuses("a." * (1 << 20))
+    with pytest.raises(CredentialRefused, match="TOKEN_MALFORMED"):
+        tokens.token_grant(token, Identities(), None, datetime.now(UTC))
     with pytest.raises(Problem):
         desk.doorkeeper.caller(scope_with(("authorization", "Bearer " + "a" * (1 << 22))))
 
@@ -280,6 +287,20 @@ def test_a_huge_token_is_refused_before_anything_reads_it(desk, monkeypatch):
 def steady(tmp_path_factory):
     desk = Desk(tmp_path_factory.mktemp("steady"))
     return desk, desk.issuer.token()
+
+
+def test_a_binding_that_cannot_be_checked_does_not_hold_beside_one_that_can(desk, tmp_path):
+    peer = peer_of(certificate_in(DevelopmentCa(tmp_path / "ca").issue_client("device")))
+    bound = {"x5t#S256": peer.thumbprint}
+
+    def caller(confirmation):
+        token = bearer(desk.issuer.token(cnf=confirmation))
+        return desk.doorkeeper.caller(scope_with(token, peer=peer))
+
+    assert caller(bound).unit == "fiji-police"
+    for other in (bound | {"jkt": "A" * 43}, {"jkt": "A" * 43}, {"x5t#S256": [peer.thumbprint]}):
+        with pytest.raises(Problem):
+            caller(other)
 
 
 _LETTERS = st.sampled_from(

@@ -27,6 +27,10 @@ id = "fiji-police-investigate"
 unit = "fiji-police"
 purpose = "INVESTIGATE"
 connector = { type = "filedrop", settings = { folder = "out" } }
+[[roles]]
+id = "analyst"
+name = "Analyst"
+rights = ["read"]
 """
 
 

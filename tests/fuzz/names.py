@@ -19,4 +19,5 @@ SHARES = {
     "key_files": 200_000,
     "connector_file": 200_000,
     "settings_file": 200_000,
+    "credential": 200_000,
 }
