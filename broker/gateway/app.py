@@ -12,6 +12,7 @@ from broker.gateway import (
     receipt_routes,
     schema_view,
     stream_routes,
+    taxii,
 )
 from broker.gateway.doors import Doors
 from broker.gateway.form import routes as form
@@ -32,6 +33,7 @@ _GROUPS = (
     receipt_routes,
     form,
     schema_view,
+    taxii,
     asyncapi_route,
     health,
 )

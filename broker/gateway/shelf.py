@@ -95,6 +95,16 @@ class Shelf:
         """Return the record of one revision in *feed*."""
         return self._one(feed, alert_id, " AND revision=?", (revision,))
 
+    def all_of(self, feed: str, alert_id: UUID) -> list[Shelved]:
+        """Return every record of an alert in *feed*, in its order."""
+        query = f"SELECT {_COLUMNS} FROM shelved WHERE feed=? AND alert_id=? ORDER BY offset"  # noqa: S608
+        return [_shelved(row) for row in self._sql.execute(query, (feed, alert_id.bytes))]
+
+    def alerts(self, feed: str) -> list[UUID]:
+        """Return the alerts of which *feed* has anything."""
+        query = "SELECT DISTINCT alert_id FROM shelved WHERE feed=?"
+        return [UUID(bytes=row[0]) for row in self._sql.execute(query, (feed,))]
+
     def horizon(self, feed: str) -> int:
         """Return the moment, microseconds, before which nothing will be shelved any more."""
         return min(self._horizons.get((feed, n), 0) for n in range(self._partitions))
