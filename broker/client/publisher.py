@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
 from broker.client.encoding import AlertEncoder
@@ -22,14 +22,25 @@ from broker.wire.topics import Topics
 CONCURRENCY = 64
 
 
+State = Literal["published", "spooled", "journaled"]
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Proof that Kafka has an alert on every in-sync replica; policy has not decided yet."""
+    """Proof that Kafka has an alert on every in-sync replica; policy has not decided yet.
+
+    Attributes:
+        partition: Where it lies in its intake topic; None over HTTP.
+        offset: The same.
+        state: Only over HTTP it may be another. ``spooled``: the gateway has it on its disk;
+            ``journaled``: this machine has, and sends it when the gateway answers.
+    """
 
     alert_id: UUID
     revision: int
-    partition: int
-    offset: int
+    partition: int | None = None
+    offset: int | None = None
+    state: State = "published"
 
 
 @dataclass(frozen=True, slots=True)
