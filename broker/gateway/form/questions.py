@@ -123,7 +123,7 @@ CONVEYANCES = (
 )
 
 AGES = (
-    Choice("UNKNOWN", "Not known"),
+    Choice("", "Not known"),
     Choice("AGE_0_8", "8 or younger"),
     Choice("AGE_9_17", "9 to 17"),
     Choice("AGE_18_20", "18 to 20"),
@@ -136,7 +136,7 @@ AGES = (
 )
 
 GENDERS = (
-    Choice("UNKNOWN", "Not said"),
+    Choice("", "Not said"),
     Choice("FEMININE", "Woman or girl"),
     Choice("MASCULINE", "Man or boy"),
     Choice("TRANSGENDER_FEMININE", "Trans woman or girl"),

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from broker.gateway.completing import Completing
 from broker.gateway.doors import Doors
 from broker.gateway.form import plain_words, questions
+from broker.gateway.form.capitals import possible_names
 from broker.gateway.form.drafting import draft_of
 from broker.gateway.form.entrance import Entrance, Visitor
 from broker.gateway.form.typed import Typed
@@ -35,6 +36,11 @@ class Finding(NamedTuple):
 
     text: str
     says: str
+
+
+_TEXTS = ("headline", "text")
+#: Fields that name a place, a business or a boat: their words in the text name no person.
+_NAMES_OF_THINGS = ("place", "employer", "conveyance_name", "country", "origin", "transit")
 
 
 def reviewed(
@@ -65,9 +71,9 @@ def reviewed(
 def _told(shown: Preview, typed: Typed) -> dict[str, Any]:
     about = [plain_words.about_all(each.code) for each in shown.warnings]
     return {
-        "readers": [_reader(row) for row in shown.receives],
+        "readers": [_reader(row) for row in sorted(shown.receives, key=_sees_most_first)],
         "nobody_learns": _nobody(shown),
-        "findings": [f for each in shown.warnings if (f := _finding(each, typed))],
+        "findings": _findings(shown, typed),
         "remarks": list(dict.fromkeys(each for each in about if each)),
     }
 
@@ -76,11 +82,23 @@ def _reader(row: PreviewRow) -> Reader:
     return Reader(plain_words.recipients(row), plain_words.parts(row.sees))
 
 
+def _sees_most_first(row: PreviewRow) -> tuple[int, str]:
+    return -len(row.sees), row.recipient_class
+
+
 def _nobody(shown: Preview) -> list[str]:
     """Return the parts that the report has and no recipient sees."""
     seen = {part for row in shown.receives for part in row.sees}
     held = {part for row in shown.receives for part in row.withheld} - seen
     return plain_words.parts(tuple(part for part in plain_words.PARTS if part in held))
+
+
+def _findings(shown: Preview, typed: Typed) -> list[Finding]:
+    found = [f for each in shown.warnings if (f := _finding(each, typed))]
+    known = " ".join(each.text for each in found)
+    elsewhere = [typed.one(name) for name in _NAMES_OF_THINGS]
+    guesses = [g for name in _TEXTS for g in possible_names(typed.one(name), elsewhere)]
+    return found + [Finding(g, "may be somebody's name") for g in guesses if g not in known]
 
 
 def _finding(warning: AlertWarning, typed: Typed) -> Finding | None:

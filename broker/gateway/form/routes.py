@@ -29,9 +29,13 @@ _SENT_BEFORE = Mistake(
     "and withdraw the old one in the list of your reports",
 )
 _UNAVAILABLE = "It is not sent yet: the system cannot take it just now. Try again in a minute."
-_IN_DETAILS = tuple(
-    f"{name}_{n}" for n in questions.PEOPLE for name in ("name", "age", "gender", "citizenship")
-)
+#: Parts of the form that are closed until something in them was typed, or must be mended.
+_CLOSED = {
+    "route": ("conveyance", "conveyance_name", "conveyance_number", "origin", "transit"),
+    "people": tuple(
+        f"{name}_{n}" for n in questions.PEOPLE for name in ("name", "age", "gender", "citizenship")
+    ),
+}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -155,7 +159,11 @@ def form_page(
     first: dict[str, str] = {}
     for mistake in mistakes or ():
         first.setdefault(mistake.field, mistake.says)
-    opened = any(typed.one(field) or field in first for field in _IN_DETAILS)
+    opened = {
+        part
+        for part, fields in _CLOSED.items()
+        if any(typed.one(field) or field in first for field in fields)
+    }
     return entrance.page(
         request, visitor, "form", status,
         typed=typed, mistakes=first, questions=questions, offered=OFFERED, opened=opened,
