@@ -2,20 +2,17 @@
 
 import asyncio
 import json
-from types import SimpleNamespace
 from typing import Annotated
 from uuid import UUID
 
 import aiohttp
 import pytest
-from credentials import HOST, TokenIssuer, bearer, doorkeeper_of, gateway_app, key_of, served
+from credentials import HOST, TokenIssuer, doorkeeper_of, gateway_app, key_of, served
 from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, field_validator
-from starlette.requests import Request
 
 from broker.errors import KafkaUnavailable, Rejected, SettingsInvalid
-from broker.gateway.caller import Caller, Right, admitted, lapsed, needs
-from broker.gateway.identity.api_keys import key_file
+from broker.gateway.caller import Caller, Right, needs
 from broker.gateway.limits import Limiter
 from broker.gateway.problems import Problem, not_found, problem_of
 from broker.model.reason import Reason
@@ -180,31 +177,6 @@ def test_a_problem_may_name_several_faults():
     assert [(each.path, each.code) for each in told.errors] == [("[0].label", "A"), ("[1]", "B")]
     assert Problem(429, "X", retry_after=0.2).response().headers["Retry-After"] == "1"
     assert problem_of(Problem(413, "OVERSIZED", "label")).details().errors[0].path == "label"
-
-
-def _request(doorkeeper, limiter, *headers):
-    app = SimpleNamespace(state=SimpleNamespace(doors=SimpleNamespace(
-        doorkeeper=doorkeeper, limiter=limiter)))  # fmt: skip
-    encoded = [(name.encode(), text.encode()) for name, text in headers]
-    return Request({"type": "http", "client": (HOST, 1), "headers": encoded, "app": app})
-
-
-def test_a_stream_learns_that_its_credential_ended_or_was_narrowed(deployment, tmp_path):
-    key = key_of(deployment, "fiji-immigration", Right.READ, Right.ACKNOWLEDGE)
-    doorkeeper = doorkeeper_of(deployment)
-    request = _request(doorkeeper, Limiter("100/minute"), bearer(key))
-    caller = admitted(request)
-    assert not lapsed(request, caller)
-
-    keys = key_file(deployment)
-    (entry,) = keys.read().values()
-    keys.add(entry.model_copy(update={"feeds": ("fiji-immigration-border",)}))
-    assert lapsed(request, caller)
-    assert not lapsed(request, admitted(request))
-    keys.add(entry.model_copy(update={"rights": (Right.READ,)}))
-    assert lapsed(request, caller)
-    keys.revoke(entry.id, entry.made_at)
-    assert lapsed(request, caller)
 
 
 def test_a_rate_is_for_each_identity_and_says_how_long_to_wait():

@@ -17,7 +17,7 @@ from broker.gateway.limits import Limiter
 from broker.gateway.problems import Problem, not_found
 from broker.model.community import Right
 
-__all__ = ["Caller", "Recognises", "Right", "admitted", "lapsed", "needs"]
+__all__ = ["Caller", "Recognises", "Right", "admitted", "needs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +108,3 @@ def admitted(request: Request) -> Caller:
         raise
     limiter.count(found.identity)
     return found
-
-
-def lapsed(request: Request, was: Caller) -> bool:
-    """Whether *was* may do less by now: its credential ended, or was revoked or narrowed.
-
-    A stream outlives the check at its beginning, so it asks again before what it sends.
-    """
-    doorkeeper: Recognises = request.app.state.doors.doorkeeper
-    try:
-        now = doorkeeper.caller(request.scope)
-    except Problem:
-        return True
-    return not (now.unit == was.unit and now.rights >= was.rights and now.feeds >= was.feeds)

@@ -62,8 +62,10 @@ def _is_cross_site(scope: Scope) -> bool:
     if scope["method"] in _SAFE:
         return False
     headers = Headers(scope=scope)
-    if headers.get("sec-fetch-site", "none") not in _OWN:
-        return True
+    # No script can set either header. A browser that has the first one is believed: under some
+    # referrer policies the second says null of a page's own form.
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site not in _OWN
     origin = headers.get("origin")
     return origin is not None and _host(origin) != headers.get("host", "").lower()
 

@@ -34,7 +34,6 @@ class Watched(Generic[T]):
             value, stamps = self._kept
             if all(_stamp(file) == stamp for file, stamp in stamps):
                 return value
-        self._kept = None
         began = time.time_ns()
         value = self._read()
         stamps = [(file, _stamp(file)) for file in self._files(value)]
