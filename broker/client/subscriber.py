@@ -7,9 +7,9 @@ from typing import Any, Self
 
 import structlog
 
+from broker.client.reading import unless_expired
 from broker.errors import Rejected
-from broker.model.alert import Compartments
-from broker.model.release import ReleaseKind, ReleaseView
+from broker.model.release import ReleaseView
 from broker.pipeline.open_release import ReleaseOpener, read_verified
 from broker.wire.alert_codec import decode_release
 from broker.wire.connection import Connection
@@ -112,7 +112,7 @@ class Subscriber:
 
     def _readable(self, record: Any) -> ReleaseView | None:
         try:
-            return self._unless_expired(self._read(record.value))
+            return unless_expired(self._read(record.value), self._clock())
         except Rejected as rejected:
             # Only route writes feeds, so this is a fault to be looked into. It must not
             # stop what comes behind, which may be a recall.
@@ -130,11 +130,3 @@ class Subscriber:
         if self._opener is None:
             return decode_release(value)
         return read_verified(value, self._opener)
-
-    def _unless_expired(self, release: ReleaseView) -> ReleaseView:
-        label = release.label
-        if release.kind is not ReleaseKind.RELEASE or label is None:
-            return release
-        if self._clock() < label.expires_at:
-            return release
-        return ReleaseView.model_validate(release.model_dump() | {"compartments": Compartments()})

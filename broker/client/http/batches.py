@@ -3,9 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 
-import orjson
-from pydantic import ValidationError
-
+from broker.client.http.answers import told
 from broker.client.http.link import Answer, Ask
 from broker.client.http.retrying import retry_after
 from broker.client.payload import Form, Payload
@@ -71,14 +69,11 @@ def outcomes_of(payloads: Sequence[Payload], answer: Answer) -> list[Outcome]:
     Raises:
         GatewayRefused: The answer is none to this request.
     """
-    try:
-        told = BatchAnswer.model_validate(orjson.loads(answer.body))
-    except (ValidationError, ValueError):
-        raise GatewayRefused("ANSWER_UNREADABLE") from None
-    if len(told.results) != len(payloads):
+    results = told(BatchAnswer, answer.body).results
+    if len(results) != len(payloads):
         raise GatewayRefused("ANSWER_UNREADABLE")
     asked = retry_after(answer.headers.get("Retry-After"))
-    pairs = zip(payloads, told.results, strict=True)
+    pairs = zip(payloads, results, strict=True)
     return [_outcome(payload, result, asked) for payload, result in pairs]
 
 

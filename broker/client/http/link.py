@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -42,7 +42,7 @@ class Ask:
     path: str
     body: bytes = field(default=b"", repr=False)
     media_type: str = "application/json"
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -153,7 +153,7 @@ class GatewayLink:
                 ask.method,
                 self._url + ask.path,
                 data=body or None,
-                params=dict(ask.query),
+                params=ask.query or None,
                 headers=headers,
                 allow_redirects=False,  # what we send is for this gateway alone
             )

@@ -8,9 +8,10 @@ from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from broker.client.encoding import AlertEncoder
+from broker.client.http.answers import told
 from broker.client.http.batches import Batch, Outcome
 from broker.client.http.credentials import Credentials
 from broker.client.http.draining import Draining
@@ -19,11 +20,11 @@ from broker.client.http.retrying import Patience
 from broker.client.http.sending import Sending, is_passing
 from broker.client.journal import Journal
 from broker.client.payload import Form, Payload, payload_of
-from broker.client.publisher import Attempt, Published
+from broker.client.publisher import Attempt, Published, State
 from broker.client.salts import KEY_BYTES
-from broker.errors import GatewayRefused, Rejected
+from broker.errors import Rejected
 from broker.model.alert import Alert
-from broker.model.exchange import PublishedAlert
+from broker.model.exchange import PublishedAlert, PublishState
 from broker.model.preview import Preview
 from broker.model.standing import AlertStanding
 from broker.pipeline.seal import OriginatorSeal
@@ -228,19 +229,12 @@ class HttpPublisher:
 
     async def _revised(self, alert_id: UUID, what: str, body: dict[str, Any]) -> Published:
         ask = Ask("POST", f"/v1/alerts/{alert_id}/{what}", orjson.dumps(body) if body else b"")
-        told = await self._told(ask, PublishedAlert)
-        return Published(
-            told.alert_id,
-            told.revision,
-            state="spooled" if told.state.value == "spooled" else "published",
-        )
+        done = await self._told(ask, PublishedAlert)
+        state: State = "spooled" if done.state is PublishState.SPOOLED else "published"
+        return Published(done.alert_id, done.revision, state=state)
 
     async def _told(self, ask: Ask, model: type[M]) -> M:
-        answer = await self._link.ask(ask)
-        try:
-            return model.model_validate(orjson.loads(answer.body))
-        except (ValidationError, ValueError):
-            raise GatewayRefused("ANSWER_UNREADABLE") from None
+        return told(model, (await self._link.ask(ask)).body)
 
 
 def _attempt(alert: Alert, outcome: Outcome) -> Attempt:

@@ -1,6 +1,5 @@
 """What a gateway's answer means for its caller: done, not now, never, or not for us."""
 
-import orjson
 from pydantic import ValidationError
 
 from broker.client.http.retrying import PASSING, retry_after
@@ -33,6 +32,6 @@ def error_of(status: int, body: bytes, asked: str | None) -> Rejected | KafkaUna
 
 def _details(body: bytes) -> ProblemDetails | None:
     try:
-        return ProblemDetails.model_validate(orjson.loads(body))
-    except (ValidationError, ValueError):
+        return ProblemDetails.model_validate_json(body, extra="ignore")
+    except ValidationError:
         return None

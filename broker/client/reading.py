@@ -1,0 +1,14 @@
+"""What every reader of a feed does with a release before it is handed out."""
+
+from datetime import datetime
+
+from broker.model.alert import Compartments
+from broker.model.release import ReleaseKind, ReleaseView
+
+
+def unless_expired(release: ReleaseView, now: datetime) -> ReleaseView:
+    """Return *release*; without content if it has expired, so that its originator can be asked."""
+    label = release.label
+    if release.kind is not ReleaseKind.RELEASE or label is None or now < label.expires_at:
+        return release
+    return ReleaseView.model_validate(release.model_dump() | {"compartments": Compartments()})
