@@ -10,6 +10,7 @@ from broker.gateway import (
     preview,
     publish_routes,
     receipt_routes,
+    reference,
     schema_view,
     stream_routes,
     taxii,
@@ -35,6 +36,7 @@ _GROUPS = (
     schema_view,
     taxii,
     asyncapi_route,
+    reference,
     health,
 )
 

@@ -12,9 +12,19 @@ from starlette.responses import Response
 from broker.gateway.answers import answer
 
 _FOLDER = Path(__file__).parent / "templates"
-STYLE = (_FOLDER / "style.css").read_bytes()
+
+
+def stylesheet(name: str) -> bytes:
+    """Return a style sheet."""
+    return (_FOLDER / f"{name}.css").read_bytes()
+
+
+STYLE = stylesheet("style")
 #: The style sheet's address changes with it, so it is fetched once.
 STYLE_PATH = f"/report/{hashlib.sha256(STYLE).hexdigest()[:12]}.css"
+
+#: Cache-Control of what never changes below its address.
+FOR_EVER = "public, max-age=31536000, immutable"
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "

@@ -14,7 +14,7 @@ from broker.gateway.form.countries import OFFERED
 from broker.gateway.form.drafting import Mistake, mistake_of, mistakes_in
 from broker.gateway.form.entrance import Entrance, Visitor
 from broker.gateway.form.page_route import page_router
-from broker.gateway.form.pages import STYLE, STYLE_PATH, moved
+from broker.gateway.form.pages import FOR_EVER, STYLE, STYLE_PATH, moved
 from broker.gateway.form.received import Received, received
 from broker.gateway.form.review import reviewed
 from broker.gateway.form.sending import AlreadySent, NotSent, send
@@ -36,7 +36,6 @@ _CLOSED = {
         f"{name}_{n}" for n in questions.PEOPLE for name in ("name", "age", "gender", "citizenship")
     ),
 }
-_FOR_EVER = "public, max-age=31536000, immutable"
 
 
 def router(doors: Doors) -> APIRouter:
@@ -53,7 +52,7 @@ def router(doors: Doors) -> APIRouter:
 def _add_style(routes: APIRouter) -> None:
     @routes.get(STYLE_PATH)
     async def style() -> Response:
-        return Response(STYLE, media_type="text/css", headers={"Cache-Control": _FOR_EVER})
+        return Response(STYLE, media_type="text/css", headers={"Cache-Control": FOR_EVER})
 
 
 def _add_sign_in(routes: APIRouter, entrance: Entrance) -> None:
