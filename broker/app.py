@@ -177,6 +177,7 @@ def make_deliver(parts: Parts, patience: Patience = DEFAULT_PATIENCE) -> Deliver
     made = make_connectors(parts)
     protection = parts.protection
     openers = {feed: protection.opener(feed) for feed in made} if protection else None
+    resealers = {feed: protection.resealer(feed) for feed in made} if protection else None
     return Deliver(
         parts.connection("deliver"),
         parts.topics,
@@ -184,6 +185,7 @@ def make_deliver(parts: Parts, patience: Patience = DEFAULT_PATIENCE) -> Deliver
         made,
         patience=patience,
         openers=openers,
+        resealers=resealers,
     )
 
 

@@ -13,6 +13,7 @@ from broker.pipeline.delivery_desk import Desk, FeedStatus
 from broker.pipeline.feed_delivery import FeedDelivery
 from broker.pipeline.holdings import Holdings
 from broker.pipeline.open_release import ReleaseOpener
+from broker.pipeline.reseal import Resealer
 from broker.policy.decide import Decider
 from broker.wire.connection import Connection
 from broker.wire.producer import idempotent_producer, start_producer
@@ -30,6 +31,7 @@ class Deliver:
         clock: Epoch milliseconds.
         patience: How to wait for recipients.
         openers: What opens the releases of each feed; None where protection is off.
+        resealers: What seals anew those of which less is delivered; None where it is off.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Deliver:
         clock: Callable[[], int] = epoch_ms,
         patience: Patience = DEFAULT_PATIENCE,
         openers: Mapping[str, ReleaseOpener] | None = None,
+        resealers: Mapping[str, Resealer] | None = None,
     ) -> None:
         self._connection = connection
         self._topics = topics
@@ -49,6 +52,7 @@ class Deliver:
         self._clock = clock
         self._patience = patience
         self._openers = openers or {}
+        self._resealers = resealers or {}
         self._status = {feed: FeedStatus() for feed in connectors}
         self._stopping = asyncio.Event()
 
@@ -98,5 +102,5 @@ class Deliver:
 
     async def _run_feed(self, desk: Desk, feed: str, connector: Connector) -> None:
         await desk.holdings.ready()
-        opener = self._openers.get(feed)
-        await FeedDelivery(desk, feed, connector, self._status[feed], opener).run()
+        keys = self._openers.get(feed), self._resealers.get(feed)
+        await FeedDelivery(desk, feed, connector, self._status[feed], *keys).run()

@@ -27,8 +27,9 @@ from broker.pipeline.delivery_records import (
 from broker.pipeline.delivery_writer import DeliveryWriter
 from broker.pipeline.holdings import LedgerBehind, Mark
 from broker.pipeline.open_release import ReleaseOpener
-from broker.pipeline.project import opened, read_release
+from broker.pipeline.project import opened, read_release, resealed
 from broker.pipeline.redecide import Handover, Stay, redecide
+from broker.pipeline.reseal import Resealer
 from broker.tracing import span
 from broker.wire.consumer import PATIENT_MS, ConsumerRecord, group_consumer
 
@@ -53,11 +54,13 @@ class FeedDelivery:
         connector: Connector,
         status: FeedStatus,
         opener: ReleaseOpener | None = None,
+        resealer: Resealer | None = None,
     ) -> None:
         self._desk = desk
         self._feed = feed
         self._connector = connector
         self._opener = opener
+        self._resealer = resealer
         self._register = opener.register if opener else None
         self._writer = DeliveryWriter(desk.producer, desk.topics, feed, desk.holdings)
         self._breaker = Breaker(desk.patience)
@@ -167,8 +170,16 @@ class FeedDelivery:
         now = self._desk.clock()
         verdict = redecide(release, self._feed, holding, self._desk.decider, now)
         if isinstance(verdict, Handover) and self._opener is not None:
-            return Handover(opened(verdict.release, self._opener))
+            return Handover(self._ready(verdict.release, narrowed=verdict.release is not release))
         return verdict
+
+    def _ready(self, release: Release, *, narrowed: bool) -> Release:
+        """Return *release* opened where its feed is entrusted, and else sealed for what is left."""
+        assert self._opener is not None
+        plain = opened(release, self._opener)
+        if narrowed and plain is release and self._resealer is not None:
+            return resealed(release, self._resealer)
+        return plain
 
     async def _flush(self) -> None:
         """Write every end that is not written yet; only then does it count."""

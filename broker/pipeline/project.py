@@ -9,6 +9,7 @@ from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind
 from broker.pipeline.open_release import ReleaseOpener
+from broker.pipeline.reseal import Resealer
 from broker.wire import varint
 from broker.wire.alert_bytes import UUID_BYTES, Slots
 from broker.wire.codec import FRAME_BYTES, decode_trusted
@@ -112,6 +113,18 @@ def opened(release: Release, opener: ReleaseOpener) -> Release:
     if not opener.may_open(parts):
         return release
     value = opener.open(parts)
+    return Release(release.kind, release.identity, release.revision, release.profile, value)
+
+
+def resealed(release: Release, resealer: Resealer) -> Release:
+    """Return *release* with keys for what is left of it, after `narrow`.
+
+    Raises:
+        Rejected: KEY_UNKNOWN, or ERASED.
+    """
+    if release.kind is not ReleaseKind.RELEASE:
+        return release
+    value = resealer.reseal(release.value)
     return Release(release.kind, release.identity, release.revision, release.profile, value)
 
 

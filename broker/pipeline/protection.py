@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from broker.model.alert import Alert
 from broker.pipeline.open_release import ReleaseOpener, vault_share
+from broker.pipeline.reseal import Resealer
 from broker.pipeline.seal import OriginatorSeal
 from broker.pipeline.seal_release import ReleaseSealer
 from broker.pipeline.unseal import Unsealer
@@ -43,3 +44,7 @@ class Protection:
         """Return what opens the releases of *feed*, as far as keys are here."""
         share_of = vault_share(self.folder.vault)
         return ReleaseOpener(feed, self.folder.register, self.folder.keeper, share_of)
+
+    def resealer(self, feed: str) -> Resealer:
+        """Return what seals the releases of *feed* anew where less of them is delivered."""
+        return Resealer(feed, self.folder.register, self.folder.vault)

@@ -4,7 +4,7 @@ Only `broker.pipeline.project` calls this module. A release copies the label and
 slots as they stand, so the originator's commitments and signature still hold.
 """
 
-from broker.protect.release_seal import FEED_KEY_BYTES
+from broker.protect.release_seal import FEED_KEY_BYTES, SLOT_KEYS_BYTES
 from broker.wire import varint
 from broker.wire.alert_bytes import Slots, keep_slots, label_end_of
 from broker.wire.codec import FRAME_BYTES
@@ -121,6 +121,12 @@ def narrow_release(value: bytes, mask: int) -> bytes:
             value[slots.end :],
         )
     )
+
+
+def with_slot_keys(value: bytes, slot_keys: bytes, feed_key: bytes) -> bytes:
+    """Return the framed sealed release *value* with other slot keys, under another feed's key."""
+    kept = len(value) - (SLOT_KEYS_BYTES + len(_SOME) + FEED_KEY_BYTES)
+    return b"".join((value[:kept], slot_keys, _SOME, feed_key))
 
 
 def _slots_start(value: bytes, position: int) -> int:
