@@ -345,7 +345,8 @@ async def test_a_trailer_never_becomes_a_header(scene):
         b"GET /" + b"a" * 2 * protocol.MAX_HEAD_BYTES,
     ],
 )
-async def test_a_head_beyond_the_bound_is_cut_off(scene, head):
+async def test_a_head_beyond_the_bound_is_cut_off(scene, head, monkeypatch):
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 3600)  # by its size alone
     settings = scene.settings()
     async with served(gateway_app(doorkeeper_of(settings)), settings) as port:
         answer = await _raw(scene, port, None, head)
