@@ -1,6 +1,7 @@
 """The gateway as an ASGI application: every group of routes, and nothing else."""
 
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from broker.gateway import (
     alert_routes,
@@ -24,6 +25,16 @@ _DESCRIPTION = """Publish alerts of suspected human trafficking, and read what p
 Refusals are problem details (RFC 9457): a code and field paths, never a value. What is absent
 and what is not yours look the same.
 """
+
+#: FastAPI's own telemetry keeps paths, bodies and the texts of errors, and one variable of the
+#: environment sends it away. Ours (`broker.gateway.measured`) keeps templates and codes.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 _GROUPS = (
     publish_routes,
@@ -50,6 +61,7 @@ def make_app(doors: Doors) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        telemetry=_NO_TELEMETRY,
     )
     app.state.doors = doors
     install_problems(app)

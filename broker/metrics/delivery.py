@@ -29,6 +29,8 @@ _STATE = Gauge(
     registry=REGISTRY,
 )  # fmt: skip
 
+#: Why releases are parked, but for seals that do not open.
+_PARKED = ("RECIPIENT_REFUSED", "PARKED_BEHIND", "UNEXPECTED")
 _codes = Codes()
 
 
@@ -54,7 +56,13 @@ def count_failed_attempt(feed: str, code: str) -> None:
 
 
 def show_state(feed: str, state: Callable[[], str]) -> None:
-    """Show the state of *feed*, asked whenever somebody scrapes."""
+    """Show the state of *feed*, asked whenever somebody scrapes; its counts begin at 0.
+
+    A series that begins with its first event has no increase, and nobody would be told.
+    """
+    _DELIVERED.labels(feed)
+    for reason in _PARKED:
+        _DEAD_LETTERED.labels(feed, reason)
     for each in STATES:
         _STATE.labels(feed, each).set_function(_is(state, each))
 

@@ -22,6 +22,13 @@ _QUARANTINED = Counter(
     "lali_alerts_quarantined", "Originals set aside, by reason code.", ["stage", "reason"],
     registry=REGISTRY,
 )  # fmt: skip
+# A series that begins with its first event has no increase: what must not be missed begins at 0.
+for _stage, _reason in (
+    ("ACCEPT", "UNEXPECTED"),
+    ("ROUTE", "UNEXPECTED"),
+    ("ROUTE", "POLICY_ERROR"),
+):
+    _QUARANTINED.labels(_stage, _reason)
 _DECISIONS = Counter(
     "lali_decisions", "Decisions: one for each accepted alert and active feed.", ["verdict"],
     registry=REGISTRY,
