@@ -290,7 +290,8 @@ async def test_objects_are_matched_by_type_id_and_spec_version(behind):
         ("limit", "0"), ("limit", "-1"), ("limit", "x"), ("limit", "٣"), ("limit", ""),
         ("added_after", "yesterday"), ("added_after", "2026-13-01T00:00:00Z"),
         ("added_after", "2026-01-01T00:00:00"), ("match[version]", "newest"),
-        ("match[id]", ""), ("match[type]", "report,,note"), ("match[id]", ",".join(map(str, range(300)))),
+        ("match[id]", ""), ("match[type]", "report,,note"),
+        ("match[id]", ",".join(map(str, range(300)))),
     ],
 )  # fmt: skip
 async def test_what_a_parameter_cannot_mean_is_400(behind, name, text):

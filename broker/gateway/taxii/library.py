@@ -14,9 +14,11 @@ from broker.gateway.serve import Served
 from broker.gateway.shelf import Shelved
 from broker.gateway.taxii.asked import Match, microseconds, written
 from broker.model.codelists import COUNTRIES
+from broker.model.release import ReleaseKind, ReleaseView
 from broker.stix import StixObject, objects_of
 from broker.stix.identifiers import alert_prefix, prefix_in
 from broker.stix.shared import shared_ids
+from broker.wire.alert_codec import decode_release
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Library:
         served = await self._servings.serve(row)
         if served is None:
             return None
-        objects = objects_of(row.feed, served.view)
+        objects = objects_of(row.feed, _view(row, served))
         own = alert_prefix(row.feed, row.alert_id)
         return Shown(
             served,
@@ -122,6 +124,16 @@ class Library:
                 ids = behind if other.offset > row.offset else before
                 ids.update(each.id for each in shown.objects)
         return before, behind
+
+
+def _view(row: Shelved, served: Served) -> ReleaseView:
+    view = served.view
+    if view.kind is not ReleaseKind.RECALL or row.kind == ReleaseKind.RECALL:
+        return view
+    # A recall in place of a release that policy permits no longer: newer than the release,
+    # whatever the clocks of broker and router say.
+    released_at = decode_release(row.value).released_at
+    return view.model_copy(update={"released_at": max(view.released_at, released_at)})
 
 
 def _version_is_asked(each: Dated, match: Match, before: set[str], behind: set[str]) -> bool:
