@@ -9,6 +9,7 @@ import ssl
 import aiohttp
 import pytest
 import uvicorn
+import uvloop
 from credentials import (
     COMMUNITY,
     HOST,
@@ -21,6 +22,7 @@ from credentials import (
     served,
     spiffe,
 )
+from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from broker.clock import epoch_ms
@@ -395,6 +397,66 @@ async def test_each_identity_has_a_rate_of_its_own(scene):
         for unit in ("fiji-police", "samoa-police"):
             async with scene.session(scene.ca.issue_client(f"unit.{unit}")) as session:
                 assert [(await _who(session, port))[0] for _ in range(3)] == [200, 200, 429]
+
+
+async def _shown(scene, port):
+    """Return the serial of the certificate that the server shows to a new connection."""
+    _, writer = await asyncio.open_connection(HOST, port, ssl=scene.client_context())
+    shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return x509.load_der_x509_certificate(shown).serial_number
+
+
+async def test_a_renewed_certificate_is_shown_to_the_next_connection(scene):
+    settings = scene.settings()
+    pair = scene.ca.issue_client("unit.fiji-police")
+    async with (
+        served(gateway_app(doorkeeper_of(settings)), settings) as port,
+        scene.session(pair) as session,
+    ):
+        before = await _shown(scene, port)
+        assert before == certificate_in(scene.server).serial_number
+        renewed = scene.ca.issue_server("gateway", [HOST, "localhost"])
+        after = await _shown(scene, port)
+        assert after == certificate_in(renewed).serial_number != before
+
+        key = renewed.key.read_bytes()
+        for damaged in (b"", scene.ca.issue_client("other").key.read_bytes()):
+            renewed.key.write_bytes(damaged)
+            assert await _shown(scene, port) == after
+        renewed.key.write_bytes(key)
+        assert (await _who(session, port))[0] == 200
+
+
+def test_on_uvloop_the_peer_is_known_and_the_certificate_renewed_too(scene):
+    async def told():
+        settings = scene.settings()
+        pair = scene.ca.issue_client("unit.fiji-police")
+        async with (
+            served(gateway_app(doorkeeper_of(settings)), settings) as port,
+            scene.session(pair) as session,
+        ):
+            _, who = await _who(session, port)
+            renewed = scene.ca.issue_server("gateway", [HOST, "localhost"])
+            return who["unit"], await _shown(scene, port) == certificate_in(renewed).serial_number
+
+    assert uvloop.run(told()) == ("fiji-police", True)
+
+
+async def test_a_new_ca_counts_for_new_connections(scene, tmp_path):
+    settings = scene.settings(gateway_client_ca=tmp_path / "clients.pem")
+    other = Scene(tmp_path / "other")
+    ours, theirs = (each.ca.issue_client("unit.fiji-police") for each in (scene, other))
+    settings.gateway_client_ca.write_bytes(scene.ca.certificate_file.read_bytes())
+    async with served(gateway_app(doorkeeper_of(settings)), settings) as port:
+        async with scene.session(ours) as session:
+            assert (await _who(session, port))[0] == 200
+        settings.gateway_client_ca.write_bytes(other.ca.certificate_file.read_bytes())
+        async with scene.session(theirs) as session:
+            assert (await _who(session, port))[0] == 200
+        async with scene.session(ours) as session:
+            with pytest.raises(aiohttp.ClientError):
+                await _who(session, port)
 
 
 def test_the_context_speaks_nothing_older_than_tls_1_2(scene):

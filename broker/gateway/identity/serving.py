@@ -5,9 +5,14 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from broker.errors import SettingsInvalid
 from broker.gateway.identity.protocol import PeerProtocol
+from broker.gateway.identity.watched import Watched
 from broker.settings import Settings
+
+_log = structlog.get_logger()
 
 
 def server_options(settings: Settings) -> dict[str, Any]:
@@ -25,7 +30,6 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "port": settings.gateway_port,
         "http": PeerProtocol,
         "ws": "none",
-        "loop": "uvloop",
         "log_config": None,  # paths and tracebacks may name people; ours are allow-listed
         "access_log": False,
         "server_header": False,
@@ -35,8 +39,36 @@ def server_options(settings: Settings) -> dict[str, Any]:
     if settings.gateway_certificate is None:
         _refuse_clear(settings)
         return options
-    context = _context(settings)
+    context = Renewed(settings).first
     return options | {"ssl_context_factory": lambda _config, _default: context}
+
+
+class Renewed:
+    """Certificate, key and CA as their files have them now, for each new connection.
+
+    Files that cannot be used leave the former ones in force: a renewal writes one after another.
+
+    Attributes:
+        first: What the server is given; it hands each connection the newest.
+
+    Raises:
+        SettingsInvalid: They cannot be used now.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        named = (settings.gateway_certificate, settings.gateway_key, settings.gateway_client_ca)
+        files = [file for file in named if file is not None]
+        self._watched = Watched(lambda: _context(settings), lambda _: files)
+        self.first = self._newest = _context(settings)
+        self.first.sni_callback = self._hand_newest
+
+    def _hand_newest(self, connection: ssl.SSLObject, _name: str, _given: ssl.SSLContext) -> None:
+        # Called in each handshake, whether the client names a server or not.
+        try:
+            self._newest = self._watched.now()
+        except SettingsInvalid:
+            _log.error("tls.unusable", code="CERTIFICATE_UNUSABLE")
+        connection.context = self._newest
 
 
 def _refuse_clear(settings: Settings) -> None:
