@@ -110,12 +110,16 @@ def _cancelling(
     view = holding.view()
     if view["originator"] != unit:
         raise not_found()
-    now = doors.now()
+    revision = holding.revision + 1
+    # Asked twice before route has seen the first, it is the same bytes: not a conflict. No key
+    # of a caller's has a space in it.
+    name = f"cancel {alert_id} {revision} {sorted(changes)}"
+    now = doors.repeats.first_seen(unit, name, b"", doors.clock())
     kept = {name: view[name] for name in Label.model_fields if name in view}
     label = {
         **kept, **changes,
         "alert_id": alert_id,
-        "revision": holding.revision + 1,
+        "revision": revision,
         "message_type": "CANCEL",
         "originated_at": now,
         "expires_at": now + _CANCEL_LIVES,
