@@ -25,9 +25,12 @@ from broker.policy.decide import Decider
 from broker.resources import shipped
 from broker.simulate import Scenario, past_start
 from broker.testing import alert_id_of, make_alert
+from broker.wire import codec
 from broker.wire.admin import apply_topics
+from broker.wire.contents import VALUES, TopicKind
 from broker.wire.producer import TransactionalProducer, TransactionFailed
 from broker.wire.sender import Sender
+from broker.wire.tail import read_to_end
 
 pytestmark = pytest.mark.kafka
 
@@ -74,6 +77,7 @@ async def test_what_is_scraped_is_what_the_audit_log_balances_to(connection, top
     _assert_same_feeds(counted, log, disclosed)
     assert counted("lali_delivery_failures_total", feed=TAKES, code="HTTP_503") == 1
     assert books.dead_lettered > 0
+    await _assert_topics_hold_what_is_said_of_them(connection, topics, units, feeds)
 
 
 def _assert_same_sums(counted, books):
@@ -114,6 +118,24 @@ def _assert_same_feeds(counted, log, disclosed):
     letters = Counter((e.feed, e.reason) for e in log.of("DEAD_LETTERED"))
     for (feed, reason), times in letters.items():
         assert counted("lali_dead_letters_total", feed=feed, reason=reason) == times
+
+
+async def _assert_topics_hold_what_is_said_of_them(connection, topics, units, feeds):
+    said = {
+        topics.alerts: TopicKind.ALERTS,
+        topics.ledger: TopicKind.LEDGER,
+        topics.audit: TopicKind.AUDIT,
+        topics.plans: TopicKind.PLANS,
+        topics.quarantine: TopicKind.QUARANTINE,
+        **{topics.feed(feed): TopicKind.FEED for feed in feeds},
+        **{topics.dead_letter(feed): TopicKind.DEAD_LETTER for feed in feeds},
+    }
+    found = {kind: set() for kind in TopicKind}
+    async for record in read_to_end(connection, list(said)):
+        if record.value is not None:
+            found[said[record.topic]].add(codec.name_of(record.value))
+    for kind in set(said.values()):
+        assert found[kind] == set(VALUES[kind]), kind
 
 
 async def test_a_transaction_that_did_not_come_to_pass_is_not_counted(
