@@ -427,3 +427,32 @@ def test_a_document_of_no_person_counts_too():
 
     papers = Documents(items=(Document(kind="PASSPORT", number="LA 12.34/56"),))
     assert codes_in("It is la123456", documents=papers) == {Code.DOCUMENT_NUMBER_IN_SUMMARY}
+
+
+#: What once took minutes: many names, numbers and addresses against a text made for it.
+HEAVY = {
+    Code.NAME_IN_SUMMARY: "Ccc Bbb1 Aaa1 " * 570,
+    Code.DOCUMENT_NUMBER_IN_SUMMARY: "1 " * 4000,
+    Code.PHONE_IN_SUMMARY: "+67991 00001 9123456 " * 380,
+    Code.EMAIL_IN_SUMMARY: "a@a.aa" * 1300,
+    Code.DATE_OF_BIRTH_IN_SUMMARY: "2011 03 14 " * 720,
+    Code.ADDRESS_IN_SUMMARY: "w " * 4000,
+}
+
+
+@pytest.mark.parametrize("code", HEAVY)
+def test_the_heaviest_alert_gets_its_answer(code):
+    people = tuple(
+        person(
+            *(f"Aaa{i} Bbb{j} Ccc" for j in range(20)),
+            pid=f"v{i}",
+            born_on=date(2011, 3, 14),
+            phones=(f"+67991{i:05}",),
+            address=("w " * 99).strip(),
+            documents=({"kind": "OTHER", "number": "1" * (i % 190 + 5)},),
+        )
+        for i in range(500)
+    )
+    found = _warnings(HEAVY[code], victims=Victims(persons=people))
+
+    assert code in {warning.code for warning in found}

@@ -26,6 +26,7 @@ from broker.gateway.problems import Problem, documented
 from broker.model.exchange import Fault
 from broker.model.preview import Preview, PreviewBatch, PreviewResult
 from broker.model.reason import Reason
+from broker.pipeline.identifying import identifying
 from broker.pipeline.preview import preview
 
 #: Most drafts in one request: each may need several plans, some 25 ms of a core each.
@@ -121,7 +122,7 @@ def router(doors: Doors) -> APIRouter:
         form, sent = alerts_in(body, bodies.JSON)
         moment = at or doors.now()
         if form == "one":
-            return answer(request, _preview(doors, caller.unit, sent[0], moment))
+            return answer(request, await _preview(doors, caller.unit, sent[0], moment))
         return answer(request, await _previews(doors, caller.unit, sent, moment))
 
     return routes
@@ -130,23 +131,22 @@ def router(doors: Doors) -> APIRouter:
 async def _previews(doors: Doors, unit: str, sent: Sequence[Sent], moment: datetime) -> BaseModel:
     if len(sent) > MOST_DRAFTS:
         raise Problem(413, Reason.ITEMS.value)
-    results = []
-    for each in sent:
-        results.append(_result(doors, unit, each, moment))
-        await asyncio.sleep(0)  # streams and pages go on between two drafts
+    results = [await _result(doors, unit, each, moment) for each in sent]
     return PreviewBatch(previews=tuple(results))
 
 
-def _result(doors: Doors, unit: str, sent: Sent, moment: datetime) -> PreviewResult:
+async def _result(doors: Doors, unit: str, sent: Sent, moment: datetime) -> PreviewResult:
     try:
-        return PreviewResult(preview=_preview(doors, unit, sent, moment))
+        return PreviewResult(preview=await _preview(doors, unit, sent, moment))
     except Rejected as rejected:
         return PreviewResult(errors=(Fault(path=rejected.path, code=rejected.reason.value),))
 
 
-def _preview(doors: Doors, unit: str, sent: Sent, moment: datetime) -> Preview:
+async def _preview(doors: Doors, unit: str, sent: Sent, moment: datetime) -> Preview:
     if isinstance(sent, Rejected):
         raise sent
     assert not isinstance(sent, bytes)  # JSON holds drafts
     alert = Completing(doors, unit, doors.now()).completed(sent)
-    return preview(alert, doors.decider, int(moment.timestamp() * 1000))
+    # A long text and many names take a second: streams and pages go on meanwhile.
+    found = await asyncio.to_thread(identifying, alert)
+    return preview(alert, doors.decider, int(moment.timestamp() * 1000), found)

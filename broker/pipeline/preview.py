@@ -4,7 +4,7 @@ The engine that decides in the broker decides here. Nothing is published and not
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from broker.model.alert import Alert
 from broker.model.community import Feed, Organisation, Unit
@@ -22,13 +22,16 @@ from broker.policy.facts import facts_at
 _GUARD_WHY = "A guard in code, behind the rules."
 
 
-def preview(alert: Alert, decider: Decider, moment: int) -> Preview:
+def preview(
+    alert: Alert, decider: Decider, moment: int, found: Iterable[AlertWarning] | None = None
+) -> Preview:
     """Return what would become of *alert*, as its originator may know it.
 
     Args:
         alert: What would be published.
         decider: The bundle in force.
         moment: For which moment, epoch milliseconds.
+        found: What `identifying` found in it, where it was asked before.
     """
     facts = facts_at(alert.label, alert.distribution, moment)
     plan = decider.plan(view_of(alert.label, alert.distribution), facts)
@@ -36,7 +39,7 @@ def preview(alert: Alert, decider: Decider, moment: int) -> Preview:
     receives = rows.of(plan, Verdict.RELEASE)
     known = known_names(decider.bundle.community, alert.label.originator)
     warnings: tuple[AlertWarning, ...] = (
-        *identifying(alert),
+        *(identifying(alert) if found is None else found),
         *time_warnings(alert.label, alert.distribution, moment),
         *reach_warnings(alert, decider, known),
     )

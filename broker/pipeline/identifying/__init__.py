@@ -8,10 +8,10 @@ nothing found is no proof: a text may identify without any of this.
 from collections.abc import Iterable, Iterator
 
 from broker.model.alert import Alert, Compartments
-from broker.model.content import Document, Person, Source
+from broker.model.content import Document, Person
 from broker.model.warning import AlertWarning, WarningCode
 from broker.pipeline.identifying import dates, numbers, whereabouts
-from broker.pipeline.identifying.names import Span, Text, names_in, run_in, tokens_of
+from broker.pipeline.identifying.names import Names, Span, Text, tokens_of
 
 #: Fields of the summary, by their paths in the alert.
 _FIELDS = ("headline", "text")
@@ -22,72 +22,73 @@ def identifying(alert: Alert) -> tuple[AlertWarning, ...]:
     summary = alert.compartments.summary
     if summary is None:
         return ()
-    written = {name: getattr(summary, name) for name in _FIELDS}
+    held = _Held(alert)
     return tuple(
         AlertWarning(code=code, path=f"compartments.summary.{name}", start=start, end=end)
-        for name, text in written.items()
-        if text
-        for code, spans in _found(Text(text, _elsewhere(alert.compartments)), alert)
+        for name in _FIELDS
+        if (text := getattr(summary, name))
+        for code, spans in held.found_in(Text(text, held.elsewhere))
         for start, end in _merged(spans)
     )
 
 
-def _found(text: Text, alert: Alert) -> Iterator[tuple[WarningCode, Iterable[Span]]]:
-    held = alert.compartments
-    people = list(_people(held))
-    papers = list(_papers(held, people))
-    yield WarningCode.NAME_IN_SUMMARY, names_in(text, _names(held, people))
-    yield WarningCode.SOURCE_IN_SUMMARY, _source_in(text, held.source)
-    yield from _numbers(text, alert, people, papers)
-    own = {person.born_on for person in people if person.born_on}
-    yield WarningCode.DATE_OF_BIRTH_IN_SUMMARY, dates.births_in(text.written, own)
-    yield WarningCode.EMAIL_IN_SUMMARY, whereabouts.mails_in(text.written)
-    yield WarningCode.SOCIAL_HANDLE_IN_SUMMARY, whereabouts.accounts_in(text.written)
-    yield WarningCode.ADDRESS_IN_SUMMARY, _addresses_in(text, people)
-    yield WarningCode.COORDINATES_IN_SUMMARY, whereabouts.positions_in(text.written)
+class _Held:
+    """What an alert holds of people beside its summary, taken apart once."""
 
+    def __init__(self, alert: Alert) -> None:
+        held = alert.compartments
+        people = list(_people(held))
+        papers = list(_papers(held, people))
+        self.elsewhere = _elsewhere(held)
+        self._names = Names(_names(held, people))
+        self._source = held.source
+        self._handler = Names([held.source.handler] if held.source and held.source.handler else [])
+        self._numbers = [paper.number for paper in papers if paper.number]
+        self._zones = [paper.mrz for paper in papers if paper.mrz]
+        self._phones = [phone for person in people for phone in person.phones]
+        if held.contact and held.contact.phone:
+            self._phones.append(held.contact.phone)
+        self._regions = _regions(alert, people)
+        self._births = {person.born_on for person in people if person.born_on}
+        self._addresses = [person.address for person in people if person.address]
 
-def _numbers(
-    text: Text, alert: Alert, people: list[Person], papers: list[Document]
-) -> Iterator[tuple[WarningCode, Iterable[Span]]]:
-    own = [paper.number for paper in papers if paper.number]
-    yield (
-        WarningCode.DOCUMENT_NUMBER_IN_SUMMARY,
-        [*numbers.own_documents_in(text.squeezed, own), *numbers.documents_in(text.written)],
-    )
-    own_zones = [paper.mrz for paper in papers if paper.mrz]
-    zones = numbers.zones_in(text.written)
-    yield WarningCode.MRZ_IN_SUMMARY, [*zones, *numbers.own_zones_in(text.squeezed, own_zones)]
-    contact = alert.compartments.contact
-    phones = [phone for person in people for phone in person.phones]
-    phones += [contact.phone] if contact and contact.phone else []
-    yield (
-        WarningCode.PHONE_IN_SUMMARY,
-        [
-            *numbers.own_phones_in(text.squeezed, phones),
-            *numbers.phones_in(text.written, _regions(alert, people)),
-        ],
-    )
-    yield WarningCode.IMEI_IN_SUMMARY, numbers.handsets_in(text.written)
+    def found_in(self, text: Text) -> Iterator[tuple[WarningCode, Iterable[Span]]]:
+        """Yield what *text* says of them, and what else in it leads to a person."""
+        yield WarningCode.NAME_IN_SUMMARY, self._names.spans_in(text)
+        yield WarningCode.SOURCE_IN_SUMMARY, self._source_in(text)
+        yield WarningCode.DOCUMENT_NUMBER_IN_SUMMARY, self._documents_in(text)
+        yield WarningCode.MRZ_IN_SUMMARY, self._zones_in(text)
+        yield WarningCode.PHONE_IN_SUMMARY, self._phones_in(text)
+        yield WarningCode.IMEI_IN_SUMMARY, numbers.handsets_in(text.written)
+        yield WarningCode.DATE_OF_BIRTH_IN_SUMMARY, dates.births_in(text.written, self._births)
+        yield WarningCode.EMAIL_IN_SUMMARY, whereabouts.mails_in(text.written)
+        yield WarningCode.SOCIAL_HANDLE_IN_SUMMARY, whereabouts.accounts_in(text.written)
+        yield WarningCode.ADDRESS_IN_SUMMARY, self._addresses_in(text)
+        yield WarningCode.COORDINATES_IN_SUMMARY, whereabouts.positions_in(text.written)
 
+    def _source_in(self, text: Text) -> Iterator[Span]:
+        """Yield where the source is named: its organisation and reference only whole."""
+        yield from self._handler.spans_in(text)
+        if self._source is not None:
+            for whole in (self._source.organisation, self._source.reference):
+                tokens = tokens_of(whole) if whole else []
+                yield from text.run(tokens) if len(tokens) > 1 else Names(tokens).spans_in(text)
 
-def _source_in(text: Text, source: Source | None) -> Iterator[Span]:
-    """Yield where the source is named: its organisation and reference only whole."""
-    if source is None:
-        return
-    yield from names_in(text, [source.handler] if source.handler else [])
-    for whole in (source.organisation, source.reference):
-        tokens = tokens_of(whole) if whole else []
-        if len(tokens) > 1:
-            yield from run_in(text, tokens)
-        else:
-            yield from names_in(text, tokens)
+    def _documents_in(self, text: Text) -> Iterator[Span]:
+        yield from numbers.own_documents_in(text.squeezed, self._numbers)
+        yield from numbers.documents_in(text.written)
 
+    def _zones_in(self, text: Text) -> Iterator[Span]:
+        yield from numbers.own_zones_in(text.squeezed, self._zones)
+        yield from numbers.zones_in(text.written)
 
-def _addresses_in(text: Text, people: list[Person]) -> Iterator[Span]:
-    own = [person.address for person in people if person.address]
-    yield from whereabouts.addresses_in(text, own)
-    yield from whereabouts.streets_in(text.written)
+    def _phones_in(self, text: Text) -> Iterator[Span]:
+        yield from numbers.own_phones_in(text.squeezed, self._phones)
+        yield from numbers.phones_in(text.written, self._regions)
+
+    def _addresses_in(self, text: Text) -> Iterator[Span]:
+        yield from whereabouts.addresses_in(text, self._addresses)
+        yield from whereabouts.streets_in(text.written)
 
 
 def _people(held: Compartments) -> Iterator[Person]:

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 #: The ʻokina and what stands in for it, hamza and ayn, primes, quotation marks.
 APOSTROPHES = frozenset("ʻʼʽ‘’‛'`´ʹʾʿˈꞌꞋ′‵＇")
@@ -21,8 +21,26 @@ _NO_APOSTROPHES = dict.fromkeys(map(ord, APOSTROPHES))
 _DOUBLED = re.compile(r"([aeiou])\1+")
 
 
+def _is_dropped(char: str) -> bool:
+    if char < "\u0080":
+        return char == "'"
+    return "\u0300" <= char <= "\u036f" or unicodedata.category(char) == "Cf"
+
+
+def _within_words() -> str:
+    """Return what belongs to a word beside letters and digits, as a class of a pattern."""
+    others = (chr(code) for code in range(0x80, 0x10000))
+    marks = (c for c in others if unicodedata.category(c)[0] == "M" or _is_dropped(c))
+    return re.escape("".join((*sorted(APOSTROPHES), *marks)))
+
+
+_RUN = re.compile(rf"(?:[^\W_]|[{_within_words()}])+")
+
+
 def fold(text: str) -> str:
     """Return *text* without case, diacritics, apostrophes and invisible characters."""
+    if text.isascii():
+        return text.translate(_NO_APOSTROPHES).casefold()
     bare = unicodedata.normalize("NFKD", text.translate(_NO_APOSTROPHES)).casefold()
     again = unicodedata.normalize("NFKD", bare).translate(_PLAIN)
     return "".join(char for char in again if not _is_dropped(char))
@@ -31,12 +49,6 @@ def fold(text: str) -> str:
 def loose(folded: str) -> str:
     """Return *folded* with doubled vowels single and *ng* as *g*."""
     return _DOUBLED.sub(r"\1", folded).replace("ng", "g")
-
-
-def _is_dropped(char: str) -> bool:
-    if char < "\u0080":
-        return char == "'"
-    return "\u0300" <= char <= "\u036f" or unicodedata.category(char) == "Cf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +80,12 @@ def words_of(text: str) -> list[Word]:
     """Return the words of *text*: letters, marks and digits, apostrophes within."""
     found: list[Word] = []
     behind = 0
-    for start, end in _runs(text):
+    for start, end in (run.span() for run in _RUN.finditer(text)):
         opens = not found or bool(re.search(r"[.!?:;\n•*]", text[behind:start]))
         behind = end
         if forms := _forms(text[start:end]):
             found.append(Word(start, end, text[start:end], forms, opens))
     return found
-
-
-def _runs(text: str) -> Iterator[tuple[int, int]]:
-    start = None
-    for index, char in enumerate(text):
-        if _in_word(char):
-            start = index if start is None else start
-        elif start is not None:
-            yield start, index
-            start = None
-    if start is not None:
-        yield start, len(text)
-
-
-def _in_word(char: str) -> bool:
-    if char < "\u0080":
-        return char.isalnum() or char in "'`"
-    return char in APOSTROPHES or unicodedata.category(char)[0] in "LMN" or _is_dropped(char)
 
 
 def _forms(written: str) -> tuple[str, ...]:
@@ -101,35 +95,45 @@ def _forms(written: str) -> tuple[str, ...]:
     return (whole,) if whole else ()
 
 
-@dataclass(frozen=True, slots=True)
 class Squeezed:
-    """A text without its spaces and punctuation, which knows where each character stood."""
+    """A text without its spaces and punctuation, which knows where each character stood.
 
-    written: str
-    text: str
-    at: tuple[int, ...]
+    Attributes:
+        text: Its letters and digits, folded.
+        at: Where each of them stands in the text as written.
+    """
+
+    def __init__(self, written: str) -> None:
+        kept = [
+            (folded, index)
+            for index, char in enumerate(written)
+            for folded in fold(char)
+            if folded.isalnum()
+        ]
+        self._written = written
+        self.text = "".join(char for char, _ in kept)
+        self.at = [index for _, index in kept]
+        self._gaps: dict[int, list[int]] = {}
 
     def spans(self, wanted: str, gap: int) -> Iterator[tuple[int, int]]:
         """Yield where *wanted* stands by itself, at most *gap* characters between two."""
         found = self.text.find(wanted) if wanted else -1
+        wide = self._wide(gap) if found >= 0 else []
         while found >= 0:
-            places = self.at[found : found + len(wanted)]
-            near = all(b - a <= gap + 1 for a, b in pairwise(places))
-            if near and self._alone(places[0], places[-1] + 1):
-                yield places[0], places[-1] + 1
+            last = found + len(wanted) - 1
+            start, end = self.at[found], self.at[last] + 1
+            if wide[last] == wide[found] and self._alone(start, end):
+                yield start, end
+                found = last
             found = self.text.find(wanted, found + 1)
 
+    def _wide(self, gap: int) -> list[int]:
+        """Return, for each character, how many gaps before it are wider than *gap*."""
+        if gap not in self._gaps:
+            wider = (b - a > gap + 1 for a, b in pairwise(self.at))
+            self._gaps[gap] = [0, *accumulate(wider, initial=0)][1:]
+        return self._gaps[gap]
+
     def _alone(self, start: int, end: int) -> bool:
-        before, behind = self.written[start - 1 : start], self.written[end : end + 1]
+        before, behind = self._written[start - 1 : start], self._written[end : end + 1]
         return not before.isalnum() and not behind.isalnum()
-
-
-def squeeze(text: str) -> Squeezed:
-    """Return *text* folded, letters and digits only."""
-    kept = [
-        (folded, index)
-        for index, char in enumerate(text)
-        for folded in fold(char)
-        if folded.isalnum()
-    ]
-    return Squeezed(text, "".join(char for char, _ in kept), tuple(index for _, index in kept))

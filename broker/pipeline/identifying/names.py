@@ -7,11 +7,11 @@ is enough to be known by on a small island, so words alone count, with the limit
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
 
-from broker.pipeline.identifying.fold import Squeezed, Word, fold, loose, squeeze, words_of
+from broker.pipeline.identifying.fold import Squeezed, Word, fold, loose, words_of
 from broker.pipeline.identifying.ordinary import NEVER_ALONE, ORDINARY
 
 Span = tuple[int, int]
@@ -25,70 +25,140 @@ _SHORTEST_ALONE = 3
 _SHORTEST_LOOSE = 5
 #: Two words of a name may have this many others between them: a middle name, an initial.
 _BETWEEN = 1
+#: Words of a name that are looked at; what is longer is no name, and must not cost.
+_LONGEST = 12
 
 
-@dataclass(frozen=True)
 class Text:
     """A text, looked up by its words.
 
-    Attributes:
-        words: Its words in order.
-        squeezed: The same text without spaces.
+    Args:
+        written: The text.
         elsewhere: Words that name something else in the alert: places, vessels.
     """
 
-    written: str
-    elsewhere: frozenset[str]
-    words: list[Word] = field(init=False)
-    squeezed: Squeezed = field(init=False)
-    capitals: bool = field(init=False)
-    shouted: bool = field(init=False)
-    _strict: dict[str, list[int]] = field(init=False)
-    _loose: dict[str, list[int]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        words = words_of(self.written)
-        strict: dict[str, list[int]] = defaultdict(list)
-        similar: dict[str, list[int]] = defaultdict(list)
-        for index, word in enumerate(words):
+    def __init__(self, written: str, elsewhere: frozenset[str] = frozenset()) -> None:
+        self.written = written
+        self.elsewhere = elsewhere
+        self.words = words_of(written)
+        self.capitals = any(char.isupper() for char in written)
+        self.shouted = not any(char.islower() for char in written)
+        self._strict: dict[str, list[int]] = defaultdict(list)
+        self._loose: dict[str, list[int]] = defaultdict(list)
+        self._runs: dict[int, dict[tuple[str, ...], list[int]]] = {}
+        for index, word in enumerate(self.words):
             for form in word.forms:
-                strict[form].append(index)
-                similar[loose(form)].append(index)
-        for name, value in {
-            "words": words,
-            "squeezed": squeeze(self.written),
-            "capitals": any(char.isupper() for char in self.written),
-            "shouted": not any(char.islower() for char in self.written),
-            "_strict": strict,
-            "_loose": similar,
-        }.items():
-            object.__setattr__(self, name, value)
+                self._strict[form].append(index)
+                self._loose[loose(form)].append(index)
 
-    def places(self, token: str) -> list[int]:
-        """Return where *token* stands, spelt strictly or loosely, by number of the word."""
-        return self._loose.get(loose(token), [])
+    @cached_property
+    def squeezed(self) -> Squeezed:
+        """The same text without spaces."""
+        return Squeezed(self.written)
 
-    def exact(self, token: str) -> list[int]:
-        """Return where *token* stands; long ones in loose spelling too."""
+    def exact(self, token: str) -> Sequence[int]:
+        """Return where *token* stands, by number of the word; long ones loosely spelt, too."""
         similar = loose(token)
-        return self.places(token) if len(similar) >= _SHORTEST_LOOSE else self._strict[token]
+        if len(similar) >= _SHORTEST_LOOSE:
+            return self._loose.get(similar, ())
+        return self._strict.get(token, ())
+
+    def run(self, tokens: Sequence[str]) -> Iterator[Span]:
+        """Yield where *tokens* stand, all and in order, loosely spelt."""
+        wanted = tuple(loose(token) for token in tokens[:_LONGEST])
+        for first in self._runs_of(len(wanted)).get(wanted, ()):
+            yield self.span(first, first + len(wanted) - 1)
 
     def span(self, first: int, last: int) -> Span:
         """Return the characters from word *first* to word *last*."""
         return self.words[first].start, self.words[last].end
 
+    def _runs_of(self, size: int) -> dict[tuple[str, ...], list[int]]:
+        if size not in self._runs:
+            found: dict[tuple[str, ...], list[int]] = defaultdict(list)
+            for form in (0, -1):  # the last word may be a possessive
+                spelt = [loose(word.forms[0]) for word in self.words]
+                for last in range(size - 1, len(spelt)) if size else ():
+                    end = loose(self.words[last].forms[form])
+                    found[*spelt[last - size + 1 : last], end].append(last - size + 1)
+            self._runs[size] = found
+        return self._runs[size]
 
-def names_in(text: Text, names: Iterable[str]) -> set[Span]:
-    """Return where *text* says one of *names*."""
-    return {span for name in names for span in _name_in(text, name)}
 
+class Names:
+    """Names of people, taken apart once to be looked for in several texts."""
 
-def run_in(text: Text, tokens: list[str]) -> Iterator[Span]:
-    """Yield where *tokens* stand in *text*, all and in order."""
-    for first in text.places(tokens[0]) if tokens else ():
-        following = range(first, first + len(tokens))
-        if all(at in text.places(token) for at, token in zip(following, tokens, strict=True)):
-            yield text.span(first, first + len(tokens) - 1)
+    def __init__(self, names: Iterable[str]) -> None:
+        self._runs: set[tuple[str, ...]] = set()
+        self._alone: set[str] = set()
+        self._telling: set[str] = set()
+        self._unspaced: set[str] = set()
+        self._names_with: dict[str, set[int]] = defaultdict(set)
+        for number, name in enumerate(dict.fromkeys(names)):
+            if _UNSPACED.search(name):
+                self._unspaced.add("".join(char for char in fold(name) if char.isalnum()))
+            else:
+                self._take(number, name)
+
+    def spans_in(self, text: Text) -> set[Span]:
+        """Return where *text* says one of the names."""
+        return {
+            *(span for run in self._runs for span in text.run(run)),
+            *self._pairs_in(text),
+            *(span for token in self._alone - text.elsewhere for span in _alone(text, token)),
+            *self._parted_in(text),
+            *(span for name in self._unspaced for span in _unspaced(text, name)),
+        }
+
+    def _take(self, number: int, name: str) -> None:
+        chunks = [(chunk, tokens_of(chunk)) for chunk in name.split()]
+        plain = [token for chunk, tokens in chunks if not _numbered(chunk) for token in tokens]
+        whole = [token for _, tokens in chunks for token in tokens]
+        numbered = [tokens for chunk, tokens in chunks if _numbered(chunk)]
+        for tokens in (whole, plain, *numbered):
+            if len(tokens) > 1 and any(len(token) > 1 for token in tokens):
+                self._runs.add(tuple(tokens[:_LONGEST]))
+        telling = [token for token in plain if token not in NEVER_ALONE][:_LONGEST]
+        self._telling.update(telling)
+        for token in telling:
+            if len(token) > 1:
+                self._names_with[loose(token)].add(number)
+        # Written as one word, such as Xiao Ming as Xiaoming.
+        joined = [a + b for a, b in pairwise(plain) if len(a + b) >= _SHORTEST_LOOSE]
+        nicknames = [tokens[0] for tokens in numbered if len(tokens) == 1]
+        self._alone.update(t for t in (*telling, *joined, *nicknames) if _may_be_alone(t))
+
+    def _pairs_in(self, text: Text) -> Iterator[Span]:
+        """Yield where two words of one name stand side by side."""
+        known = [self._forms_known(word) for word in text.words]
+        for first, ours in enumerate(known):
+            for last in range(first + 1, first + 2 + _BETWEEN) if ours else ():
+                theirs = known[last] if last < len(known) else ()
+                if any(self._is_pair(text, (first, a), (last, b)) for a in ours for b in theirs):
+                    yield text.span(first, last)
+
+    def _forms_known(self, word: Word) -> list[str]:
+        return [form for form in word.forms if loose(form) in self._names_with]
+
+    def _is_pair(self, text: Text, *found: tuple[int, str]) -> bool:
+        one, other = (loose(form) for _, form in found)
+        if one == other or self._names_with[one].isdisjoint(self._names_with[other]):
+            return False
+        if all(form in text.elsewhere for _, form in found):
+            return False
+        # "How long do they stay" names nobody called Long Do.
+        telling = any(form not in ORDINARY and len(form) > 2 for _, form in found)
+        return telling or not text.capitals or all(text.words[at].capital for at, _ in found)
+
+    def _parted_in(self, text: Text) -> Iterator[Span]:
+        """Yield names that are parted where an apostrophe belongs, such as Fa atasi."""
+        wanted = self._telling - text.elsewhere
+        for at, (one, other) in enumerate(pairwise(text.words)):
+            names_like = one.capital and (not one.opens or text.shouted)
+            hyphen = text.written[one.end : other.start] in {"-", "‐", "‑", "."}
+            joined = one.forms[0] + other.forms[0]
+            if (names_like or hyphen) and len(joined) >= _SHORTEST_LOOSE and joined in wanted:
+                yield text.span(at, at + 1)
 
 
 def tokens_of(name: str) -> list[str]:
@@ -96,64 +166,16 @@ def tokens_of(name: str) -> list[str]:
     return [word.forms[0] for word in words_of(name)]
 
 
-def _name_in(text: Text, name: str) -> Iterator[Span]:
-    if _UNSPACED.search(name):
-        yield from _unspaced(text, name)
-        return
-    chunks = [(chunk, tokens_of(chunk)) for chunk in name.split()]
-    plain = [token for chunk, tokens in chunks if not _numbered(chunk) for token in tokens]
-    whole = [token for _, tokens in chunks for token in tokens]
-    numbered = [tokens for chunk, tokens in chunks if _numbered(chunk)]
-    for tokens in (whole, plain, *numbered):
-        if len(tokens) > 1 and any(len(token) > 1 for token in tokens):
-            yield from run_in(text, tokens)
-    telling = [token for token in plain if token not in NEVER_ALONE]
-    yield from _pairs(text, telling)
-    # Written as one word, such as Xiao Ming as Xiaoming.
-    joined = [a + b for a, b in pairwise(plain) if len(a + b) >= _SHORTEST_LOOSE]
-    nicknames = [tokens[0] for tokens in numbered if len(tokens) == 1]
-    for token in {*telling, *joined, *nicknames}:
-        yield from _alone(text, token)
-    yield from _parted(text, telling)
-
-
 def _numbered(chunk: str) -> bool:
     """Return whether *chunk* of a name holds digits: it is looked for whole, never in parts."""
     return any(char.isdigit() for char in chunk)
 
 
-def _unspaced(text: Text, name: str) -> Iterator[Span]:
-    wanted = "".join(char for char in fold(name) if char.isalnum())
-    found = text.squeezed.text.find(wanted) if len(wanted) > 1 else -1
-    while found >= 0:
-        yield text.squeezed.at[found], text.squeezed.at[found + len(wanted) - 1] + 1
-        found = text.squeezed.text.find(wanted, found + 1)
-
-
-def _pairs(text: Text, tokens: list[str]) -> Iterator[Span]:
-    places = sorted(
-        (at, token) for token in set(tokens) if len(token) > 1 for at in text.places(token)
-    )
-    for (first, one), (last, other) in pairwise(places):
-        near = first < last <= first + 1 + _BETWEEN
-        if (
-            one != other
-            and near
-            and not {one, other} <= text.elsewhere
-            and _is_pair(text, (first, one), (last, other))
-        ):
-            yield text.span(first, last)
-
-
-def _is_pair(text: Text, *found: tuple[int, str]) -> bool:
-    # "How long do they stay" names nobody called Long Do.
-    telling = any(token not in ORDINARY and len(token) > 2 for _, token in found)
-    return telling or not text.capitals or all(text.words[at].capital for at, _ in found)
+def _may_be_alone(token: str) -> bool:
+    return len(token) >= _SHORTEST_ALONE and not token.isdigit() and token not in NEVER_ALONE
 
 
 def _alone(text: Text, token: str) -> Iterator[Span]:
-    if len(token) < _SHORTEST_ALONE or token.isdigit() or token in NEVER_ALONE | text.elsewhere:
-        return
     for at in text.exact(token):
         word = text.words[at]
         written_as_name = word.capital or not text.capitals or _numbered(token)
@@ -165,11 +187,9 @@ def _stands_out(text: Text, word: Word) -> bool:
     return word.capital and not word.opens and not text.shouted
 
 
-def _parted(text: Text, tokens: list[str]) -> Iterator[Span]:
-    """Yield names that are parted where an apostrophe belongs, such as Fa atasi."""
-    wanted = {token for token in tokens if len(token) >= _SHORTEST_LOOSE} - text.elsewhere
-    for at, (one, other) in enumerate(pairwise(text.words)):
-        names_like = one.capital and (not one.opens or text.shouted)
-        hyphen = text.written[one.end : other.start] in {"-", "‐", "‑", "."}
-        if (names_like or hyphen) and one.forms[0] + other.forms[0] in wanted:
-            yield text.span(at, at + 1)
+def _unspaced(text: Text, wanted: str) -> Iterator[Span]:
+    found = text.squeezed.text.find(wanted) if len(wanted) > 1 else -1
+    while found >= 0:
+        end = found + len(wanted)
+        yield text.squeezed.at[found], text.squeezed.at[end - 1] + 1
+        found = text.squeezed.text.find(wanted, end)

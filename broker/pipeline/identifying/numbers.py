@@ -12,6 +12,8 @@ Span = tuple[int, int]
 
 #: Characters between two of a document number, and of a phone number.
 _GAP_IN_DOCUMENT, _GAP_IN_PHONE = 1, 3
+#: A zone may be filled up to its end.
+_GAP_IN_ZONE = 44
 _SHORTEST_DOCUMENT, _SHORTEST_PHONE, _SHORTEST_LINE = 4, 5, 8
 
 #: One or two letters and six digits or more, as passports have; not within a longer code.
@@ -25,6 +27,10 @@ _PAPER = re.compile(
 _ZONE = re.compile(r"(?<![A-Z0-9<])[A-Z0-9<]{20,100}(?![A-Z0-9<])")
 _FIFTEEN = re.compile(r"(?<![\w-])[0-9](?:[ /-]?[0-9]){14}(?![\w-])")
 
+#: Digits in groups, as phone numbers are written.
+_GROUPS = re.compile(r"(?<![\w+-])(?:\(\d{1,4}\)[ -]?)?\d(?:[ ()-]{0,2}\d){4,14}(?![\w-])")
+_LONG_GROUP = re.compile(r"\d{3}")
+_DATE = re.compile(r"(?:19|20)\d\d-\d\d-\d\d|\d\d?[- ]\d\d?[- ](?:19|20)\d\d(?!\d)")
 _CALLS = re.compile(
     r"(?:phone|tel|telephone|mobile|mob|cell|call|called|ring|text|sms|whatsapp|viber|signal|"
     r"contact|dial|fax|hotline)s?(?:\s+(?:on|at|him|her|them|number|no|is))*[\s:.#]*$",
@@ -41,7 +47,7 @@ _LOOKED_BACK = 40
 
 def own_documents_in(squeezed: Squeezed, numbers: Iterable[str]) -> Iterator[Span]:
     """Yield where one of *numbers* stands, whatever spaces and dots part it."""
-    for number in numbers:
+    for number in set(numbers):
         wanted = "".join(char for char in fold(number) if char.isalnum())
         if len(wanted) >= _SHORTEST_DOCUMENT:
             yield from squeezed.spans(wanted, _GAP_IN_DOCUMENT)
@@ -49,10 +55,10 @@ def own_documents_in(squeezed: Squeezed, numbers: Iterable[str]) -> Iterator[Spa
 
 def own_zones_in(squeezed: Squeezed, zones: Iterable[str]) -> Iterator[Span]:
     """Yield where a line of one of *zones* stands, its fillers written or left out."""
-    for line in (line for zone in zones for line in zone.split("\n")):
+    for line in (line for zone in set(zones) for line in zone.split("\n")):
         wanted = "".join(char for char in fold(line) if char.isalnum())
         if len(wanted) >= _SHORTEST_LINE:
-            yield from squeezed.spans(wanted, len(line))
+            yield from squeezed.spans(wanted, _GAP_IN_ZONE)
 
 
 def documents_in(text: str) -> Iterator[Span]:
@@ -81,7 +87,7 @@ def handsets_in(text: str) -> Iterator[Span]:
 
 def own_phones_in(squeezed: Squeezed, phones: Iterable[str]) -> Iterator[Span]:
     """Yield where one of *phones* (E.164) stands, internationally or as dialled at home."""
-    for phone in phones:
+    for phone in set(phones):
         for wanted in _dialled(phone):
             if len(wanted) >= _SHORTEST_PHONE:
                 yield from squeezed.spans(wanted, _GAP_IN_PHONE)
@@ -93,10 +99,12 @@ def phones_in(text: str, regions: Iterable[str]) -> Iterator[Span]:
     Pacific numbers have five to seven digits, as sums and counts have. One without a country
     code counts only if the text calls it a phone number or writes it like one.
     """
-    for region in (None, *sorted(set(regions))):
-        for match in PhoneNumberMatcher(text, region, leniency=Leniency.VALID):
-            if match.raw_string.startswith(("+", "00")) or _is_called_phone(text, match):
-                yield match.start, match.end
+    for match in PhoneNumberMatcher(text, None, leniency=Leniency.VALID):
+        yield match.start, match.end
+    tried = sorted(set(regions))
+    for found in _GROUPS.finditer(text):
+        if _may_be_phone(text, found) and any(_is_valid(found.group(), each) for each in tried):
+            yield found.span()
 
 
 def _dialled(phone: str) -> set[str]:
@@ -109,18 +117,23 @@ def _dialled(phone: str) -> set[str]:
     return {digits, f"00{digits}", national, f"0{national}"}
 
 
-def _is_called_phone(text: str, match: phonenumbers.PhoneNumberMatch) -> bool:
-    before = text[max(0, match.start - _LOOKED_BACK) : match.start]
-    if _CALLS.search(before):
+def _may_be_phone(text: str, found: re.Match[str]) -> bool:
+    written, before = found.group(), text[max(0, found.start() - _LOOKED_BACK) : found.start()]
+    if _DATE.match(written) or not _LONG_GROUP.search(written):
+        return False
+    if written.startswith("00") or _CALLS.search(before):
         return True
-    written_as_phone = bool(re.search(r"[()\s-]", match.raw_string))
-    digits = sum(char.isdigit() for char in match.raw_string)
-    return (
-        written_as_phone
-        and digits >= 7
-        and not _THOUSANDS.match(match.raw_string)
-        and not _COUNTED.search(before)
-    )
+    digits = sum(char.isdigit() for char in written)
+    parted = digits >= 7 and digits < len(written)
+    return parted and not _THOUSANDS.match(written) and not _COUNTED.search(before)
+
+
+def _is_valid(written: str, region: str) -> bool:
+    try:
+        number = phonenumbers.parse(re.sub("^00", "+", written), region)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_valid_number(number)
 
 
 def _luhn(digits: list[int]) -> bool:

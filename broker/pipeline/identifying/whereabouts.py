@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from broker.pipeline.identifying.names import Text, run_in, tokens_of
+from broker.pipeline.identifying.names import Text, tokens_of
 from broker.pipeline.identifying.ordinary import NEVER_ALONE
 
 Span = tuple[int, int]
@@ -30,6 +30,7 @@ _DEGREES = re.compile(
 
 #: Longest runs of an address that are looked for, in words; the whole is one, too.
 _RUNS = (4, 3, 2)
+_LONGEST = 12
 #: How many words of a run must tell more than the town: fewer beside the number of a house.
 _TELLING, _TELLING_WITH_NUMBER = 3, 2
 
@@ -61,11 +62,16 @@ def addresses_in(text: Text, addresses: Iterable[str]) -> Iterator[Span]:
 
     The town and the country in it do not count: the alert's route tells them.
     """
-    for address in addresses:
-        tokens = tokens_of(address)
-        for run in {tuple(run) for size in (len(tokens), *_RUNS) for run in _runs(tokens, size)}:
-            if _tells(run, text):
-                yield from run_in(text, list(run))
+    runs = {
+        tuple(run)
+        for address in set(addresses)
+        for tokens in [tokens_of(address)[:_LONGEST]]
+        for size in (len(tokens), *_RUNS)
+        for run in _runs(tokens, size)
+    }
+    for run in runs:
+        if _tells(run, text):
+            yield from text.run(run)
 
 
 def _runs(tokens: list[str], size: int) -> Iterator[list[str]]:
