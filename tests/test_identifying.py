@@ -241,6 +241,7 @@ HARMLESS = [
     "Reported 2026-06-01 02:00 UTC. Position about 17.7 S 178.1 E, course 270, 9.5 knots.",
     "About 1 in 3 of the 2500 workers signed a second contract on arrival (grade C3).",
     "SYNTHETIC: WORKERS TOLD OF BEATINGS. MASTER OF THE SHIP IS ARMED.",
+    "Found 3 (2026-02-11), again 12 (2026-05); see cases 2022-36056 and 2022-101-27.",
     "Hull is green and white, name painted over. Flag changed from Panama in 2025.",
     "Rev. 2: the truck was seen again at the mill; 6 men, 2 women, 1 child on board.",
 ]  # fmt: skip

@@ -28,9 +28,9 @@ _ZONE = re.compile(r"(?<![A-Z0-9<])[A-Z0-9<]{20,100}(?![A-Z0-9<])")
 _FIFTEEN = re.compile(r"(?<![\w-])[0-9](?:[ /-]?[0-9]){14}(?![\w-])")
 
 #: Digits in groups, as phone numbers are written.
-_GROUPS = re.compile(r"(?<![\w+-])(?:\(\d{1,4}\)[ -]?)?\d(?:[ ()-]{0,2}\d){4,14}(?![\w-])")
+_GROUPS = re.compile(r"(?<![\w+-])(?:\(\d{1,4}\)[ -]?)?\d(?:[ -]{0,2}\d){4,14}(?![\w-])")
 _LONG_GROUP = re.compile(r"\d{3}")
-_DATE = re.compile(r"(?:19|20)\d\d-\d\d-\d\d|\d\d?[- ]\d\d?[- ](?:19|20)\d\d(?!\d)")
+_DATE = re.compile(r"(?:19|20)\d\d[-/]|\d\d?[- ]\d\d?[- ](?:19|20)\d\d(?!\d)")
 _CALLS = re.compile(
     r"(?:phone|tel|telephone|mobile|mob|cell|call|called|ring|text|sms|whatsapp|viber|signal|"
     r"contact|dial|fax|hotline)s?(?:\s+(?:on|at|him|her|them|number|no|is))*[\s:.#]*$",
