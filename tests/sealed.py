@@ -31,7 +31,8 @@ from broker.wire.alert_codec import encode_alert
 from broker.wire.outbox import Fanout
 from broker.wire.partition import Target
 from broker.wire.release_bytes import encode_acknowledge
-from broker.wire.sealing import AlertParts, encode_alert_tail
+from broker.wire.sealing import AlertParts
+from broker.wire.tails import encode_alert_tail
 
 FIJI, SAMOA, TONGA = UNITS = ("fiji-immigration", "samoa-police", "tonga-customs")
 #: Feed, and the unit that it belongs to; the hub keeps the key of the last.

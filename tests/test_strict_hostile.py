@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.wire import strict, varint
+from broker.wire.walks import walk_array
 
 MARKING = {"type": "enum", "name": "Marking", "symbols": ["RESTRICTED", "SECRET", "PUBLIC"]}
 NULLS = {"type": "array", "items": "null"}
@@ -129,7 +130,7 @@ def test_a_claim_beyond_the_budget_walks_no_item():
     calls = []
 
     with pytest.raises(Rejected) as refused:
-        strict.walk_all(strict._array(counted(calls)), varint.encode(20_001) + b"\0")
+        strict.walk_all(walk_array(counted(calls)), varint.encode(20_001) + b"\0")
 
     assert refused.value.reason is Reason.ITEMS
     assert calls == []
@@ -149,7 +150,7 @@ def test_nested_claims_share_one_budget(counts, budget):
     payload = varint.encode(len(counts)) + inner + (b"\0" if counts else b"")
     limits = strict.Limits(max_items=budget)
 
-    walk = strict._array(strict._array(counted(calls)))
+    walk = walk_array(walk_array(counted(calls)))
     if len(counts) + sum(counts) <= budget:
         strict.walk_all(walk, payload, limits)
     else:

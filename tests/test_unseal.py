@@ -34,7 +34,8 @@ from broker.protect.register import Holder
 from broker.protect.wrap import alert_info, wrap
 from broker.wire import codec
 from broker.wire.alert_codec import decode_alert, encode_alert
-from broker.wire.sealing import AlertParts, Seal, Wrap
+from broker.wire.sealing import AlertParts
+from broker.wire.tails import Seal, Wrap
 
 INVALID = ("SIGNATURE_INVALID", "signature.value")
 

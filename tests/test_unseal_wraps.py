@@ -22,7 +22,8 @@ from sealed import (
 
 from broker.protect.register import Holder
 from broker.protect.wrap import alert_info, wrap
-from broker.wire.sealing import AlertParts, Wrap
+from broker.wire.sealing import AlertParts
+from broker.wire.tails import Wrap
 
 INVALID = ("SIGNATURE_INVALID", "signature.value")
 

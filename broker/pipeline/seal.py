@@ -11,7 +11,8 @@ from broker.protect.register import HUB, Holder, Key, Register, RegisterOf
 from broker.protect.signature import Signature, Signer
 from broker.protect.slot_seal import AlertKeys
 from broker.protect.wrap import alert_info, wrap
-from broker.wire.sealing import AlertParts, Seal, Wrap, encode_alert_tail
+from broker.wire.sealing import AlertParts
+from broker.wire.tails import Seal, Wrap, encode_alert_tail
 
 #: Markings whose content only the named recipients may ever open, the hub included.
 END_TO_END = frozenset({Tlp.RED, Tlp.UNKNOWN})

@@ -20,7 +20,8 @@ from broker.protect.slot_seal import AlertKeys, bound_to
 from broker.protect.vault import Vault
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.release_bytes import end_to_end_closing, sealed_closing
-from broker.wire.sealing import AlertParts, encode_alert_tail
+from broker.wire.sealing import AlertParts
+from broker.wire.tails import encode_alert_tail
 
 log = structlog.get_logger()
 

@@ -18,7 +18,8 @@ from broker.protect.statement import Statement
 from broker.protect.vault import Vault
 from broker.protect.wrap import Unwrapper, alert_info
 from broker.wire import codec
-from broker.wire.sealing import AlertParts, Seal, Wrap, opened_alert, stripped
+from broker.wire.sealing import AlertParts, opened_alert, stripped
+from broker.wire.tails import Seal, Wrap
 
 _RED = frozenset({"RED", "UNKNOWN"})
 

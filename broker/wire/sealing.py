@@ -5,22 +5,25 @@ its end. Label, distribution and commitments are the same bytes in both, so what
 stays what it was. Opening gives the plain form back, for the codecs that read it.
 """
 
-from collections.abc import Callable, Sequence
-from io import BytesIO
-from typing import Any, NamedTuple, cast
-
-import fastavro
+from collections.abc import Callable
 
 from broker.errors import Rejected
 from broker.model.compartment import COMPARTMENTS
 from broker.model.reason import Reason
-from broker.protect.signature import Signature
 from broker.protect.slot_seal import SealBroken
 from broker.protect.statement import Statement, commit_distribution, make_statement
 from broker.wire import varint
 from broker.wire.alert_bytes import UUID_BYTES, Slots, label_end_of, read_attributes, read_head
 from broker.wire.codec import FRAME_BYTES
-from broker.wire.schema import AvroSchema, catalogue
+from broker.wire.tails import (
+    encode_alert_tail,
+    encode_release_tail,
+    frame_of,
+    read_tail,
+    seal_in,
+    signature_in,
+    wrap_in,
+)
 
 #: Seals or opens slot number n, given its content; None where there is no key for it.
 OpenSlot = Callable[[int, bytes], bytes | None]
@@ -28,22 +31,6 @@ OpenSlot = Callable[[int, bytes], bytes | None]
 _NULL = varint.encode(0)
 _SOME = varint.encode(1)
 _COMMITMENT_BYTES = 32
-
-
-class Wrap(NamedTuple):
-    """A key wrapped for one owner's public key."""
-
-    owner: str
-    key_id: str
-    wrapped: bytes
-
-
-class Seal(NamedTuple):
-    """For whom the alert key is wrapped, and the salt of the distribution's commitment."""
-
-    distribution_salt: bytes
-    hub: Wrap | None
-    recipients: tuple[Wrap, ...]
 
 
 class AlertParts:
@@ -67,9 +54,9 @@ class AlertParts:
         self.label = value[FRAME_BYTES:label_end]
         self.distribution = value[label_end:distribution_end]
         self.slots = Slots(value, distribution_end)
-        tail = _read_tail(value, self.slots.end)
-        self.signature = _signature(tail["signature"])
-        self.seal = _seal(tail.get("seal"))
+        tail = read_tail(value, self.slots.end)
+        self.signature = signature_in(tail["signature"])
+        self.seal = seal_in(tail.get("seal"))
 
     def statement(self, distribution_salt: bytes) -> Statement:
         """Return what the originator signs, or signed."""
@@ -80,7 +67,7 @@ class AlertParts:
         """Return the alert with the content of each filled slot changed, ending in *tail*."""
         head = self.value[FRAME_BYTES : self.slots.start]
         slots = change_slots(self.value, self.slots, change)
-        return b"".join((_frame("alert"), head, slots, tail))
+        return b"".join((frame_of("alert"), head, slots, tail))
 
 
 def change_slots(value: bytes, slots: Slots, change: OpenSlot) -> bytes:
@@ -97,15 +84,6 @@ def change_slots(value: bytes, slots: Slots, change: OpenSlot) -> bytes:
 def commitments(value: bytes, slots: Slots) -> bytes:
     """Return the twelve commitments, joined in wire order."""
     return b"".join(slots.commitment(value, number) for number in range(len(COMPARTMENTS)))
-
-
-def encode_alert_tail(signature: Signature | None, seal: Seal | None) -> bytes:
-    """Return signature and seal as they end an alert's record."""
-    signed: dict[str, Any] | None = signature._asdict() if signature else None
-    buffer = BytesIO()
-    record = {"signature": signed, "seal": _seal_record(seal)}
-    fastavro.schemaless_writer(buffer, _tail_schema(_frame("alert")), record)
-    return buffer.getvalue()
 
 
 def stripped(parts: AlertParts) -> bytes:
@@ -167,10 +145,10 @@ class ReleaseParts:
         label_end = label_end_of(value, _attributes_start(value, label_start))
         self.label = value[label_start:label_end]
         self.slots = Slots(value, label_end + 1)
-        tail = _read_tail(value, self.slots.end)
-        self.signature = _signature(tail["signature"])
+        tail = read_tail(value, self.slots.end)
+        self.signature = signature_in(tail["signature"])
         self.distribution_commitment: bytes | None = tail.get("distribution_commitment")
-        self.recipient_key = _wrap(tail.get("recipient_key"))
+        self.recipient_key = wrap_in(tail.get("recipient_key"))
         self.slot_keys: bytes | None = tail.get("slot_keys")
         self.feed_key: bytes | None = tail.get("feed_key")
 
@@ -194,14 +172,9 @@ def opened_release(parts: ReleaseParts, open_slot: OpenSlot) -> bytes:
         Rejected: SEAL_BROKEN, with the slot.
     """
     slots = change_slots(parts.value, parts.slots, _or_rejected(open_slot))
-    closing = {
-        "signature": parts.signature._asdict() if parts.signature else None,
-        "distribution_commitment": parts.distribution_commitment,
-    }
-    buffer = BytesIO()
-    fastavro.schemaless_writer(buffer, _tail_schema(_frame("release")), closing)
+    tail = encode_release_tail(parts.signature, parts.distribution_commitment)
     head = parts.value[FRAME_BYTES : parts.slots.start]
-    return b"".join((_frame("release"), head, slots, buffer.getvalue()))
+    return b"".join((frame_of("release"), head, slots, tail))
 
 
 def _attributes_start(value: bytes, label_start: int) -> int:
@@ -209,60 +182,3 @@ def _attributes_start(value: bytes, label_start: int) -> int:
     for _ in range(3):  # revision and two times
         _, position = varint.decode(value, position)
     return position
-
-
-def _frame(name: str) -> bytes:
-    return catalogue().latest(name).frame
-
-
-def _read_tail(value: bytes, start: int) -> dict[str, Any]:
-    buffer = BytesIO(value)
-    buffer.seek(start)
-    tail = fastavro.schemaless_reader(buffer, _tail_schema(value[:FRAME_BYTES]), None)
-    assert isinstance(tail, dict)
-    return tail
-
-
-_tail_schemas: dict[bytes, AvroSchema] = {}
-
-
-def _tail_schema(frame: bytes) -> AvroSchema:
-    """Return the schema of what follows the slots, in the version that *frame* names."""
-    made = _tail_schemas.get(frame)
-    if made is None:
-        entry = catalogue().by_id(int.from_bytes(frame[1:], "big"))
-        assert entry is not None
-        names = [field["name"] for field in entry.avro["fields"]]
-        kept = entry.avro["fields"][names.index("compartments") + 1 :]
-        named: dict[str, Any] = {}
-        fastavro.parse_schema(dict(entry.avro), named_schemas=named)
-        tail = {**entry.avro, "name": "Tail", "fields": kept}
-        made = cast("AvroSchema", fastavro.parse_schema(tail, named_schemas=named, _force=True))
-        _tail_schemas[frame] = made
-    return made
-
-
-def _signature(record: dict[str, Any] | None) -> Signature | None:
-    return Signature(**record) if record else None
-
-
-def _wrap(record: dict[str, Any] | None) -> Wrap | None:
-    return Wrap(**record) if record else None
-
-
-def _seal(record: dict[str, Any] | None) -> Seal | None:
-    if record is None:
-        return None
-    recipients: Sequence[dict[str, Any]] = record["recipients"]
-    wraps = tuple(Wrap(**wrap) for wrap in recipients)
-    return Seal(record["distribution_salt"], _wrap(record["hub"]), wraps)
-
-
-def _seal_record(seal: Seal | None) -> dict[str, Any] | None:
-    if seal is None:
-        return None
-    return {
-        "distribution_salt": seal.distribution_salt,
-        "hub": seal.hub._asdict() if seal.hub else None,
-        "recipients": [wrap._asdict() for wrap in seal.recipients],
-    }

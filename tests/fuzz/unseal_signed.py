@@ -11,7 +11,8 @@ from fuzz.unseal import UNSEALER
 from broker.protect.signature import Signature
 from broker.wire import codec
 from broker.wire.alert_codec import decode_alert
-from broker.wire.sealing import AlertParts, encode_alert_tail
+from broker.wire.sealing import AlertParts
+from broker.wire.tails import encode_alert_tail
 
 
 def read(data):
