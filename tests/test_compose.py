@@ -1,6 +1,7 @@
 """docker-compose.yml agrees with the code it runs; live where a Docker engine answers."""
 
 import re
+import runpy
 import shutil
 import subprocess
 import tomllib
@@ -155,3 +156,16 @@ def _compose():
 
 def _fails(*words):
     return subprocess.run(words, capture_output=True, timeout=60, check=False).returncode
+
+
+def test_an_image_gets_what_lali_needs_of_the_lock_and_no_tool_of_development():
+    script = runpy.run_path(str(ROOT / "deploy" / "docker" / "runtime_lock.py"))
+    written = script["RUNTIME"].read_text()
+
+    assert written == script["runtime_lock"](), "run deploy/docker/runtime_lock.py"
+    locked, kept = script["entries"](script["LOCK"].read_text()), script["entries"](written)
+    assert kept.items() <= locked.items()
+    assert all("--hash=sha256:" in entry for entry in kept.values())
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert {re.split(r"[<>=;]", each)[0] for each in dependencies} <= kept.keys()
+    assert not {"pytest", "ruff", "playwright", "atheris"} & kept.keys()
