@@ -139,6 +139,21 @@ def test_nothing_is_said_of_the_reach_of_an_originator_that_the_bundle_does_not_
     assert not {"REACHES_NOBODY", "RECIPIENT_UNKNOWN"} & codes
 
 
+def test_policy_is_asked_about_so_many_and_it_is_said_where_that_ends(telling, lali, monkeypatch):
+    monkeypatch.setattr("broker.cli.publish._MOST_ASKED", 2)
+    lines = telling.with_name("many.jsonl")
+    lines.write_text(f"{json.dumps(json.loads(telling.read_text()))}\n" * 3)
+
+    code, out, err = lali("publish", lines, "--dry-run", "--json")
+
+    assert (code, err) == (0, "policy was asked about the first 2 alerts only\n")
+    first, second, third = ([w["code"] for w in r["warnings"]] for r in json.loads(out)["results"])
+    assert "RECIPIENT_UNKNOWN" in first
+    assert second == first
+    assert "NAME_IN_SUMMARY" in third
+    assert "RECIPIENT_UNKNOWN" not in third
+
+
 @pytest.mark.parametrize("code", WarningCode)
 def test_every_warning_says_what_to_look_at(code):
     in_text = code.value.endswith("_IN_SUMMARY")

@@ -28,6 +28,9 @@ from broker.wire.access import Principals
 from broker.wire.identity import connection_as
 from broker.wire.topics import Topics
 
+#: How many alerts policy is asked about before they are sent: each may take 20 ms.
+_MOST_ASKED = 500
+
 #: By file, line and alert.
 _Warnings = dict[tuple[str, int, str], tuple[AlertWarning, ...]]
 
@@ -188,11 +191,14 @@ def _outcome(one: FromFile, attempt: Attempt) -> Line:
 
 def _warnings(found: Iterable[FromFile]) -> _Warnings:
     decider, now = decider_of(load_settings()), epoch_ms()
-    return {
-        _key(_line(one)): warnings_of(one.alert, decider, now)
-        for one in found
-        if one.alert is not None
-    }
+    warnings: _Warnings = {}
+    for one in found:
+        if one.alert is not None:
+            asked = decider if len(warnings) < _MOST_ASKED else None
+            warnings[_key(_line(one))] = warnings_of(one.alert, asked, now)
+    if len(warnings) > _MOST_ASKED:
+        sys.stderr.write(f"policy was asked about the first {_MOST_ASKED} alerts only\n")
+    return warnings
 
 
 def _key(line: Line) -> tuple[str, int, str]:
