@@ -8,6 +8,8 @@ from scraping import Scrape
 
 from broker.cluster.local import LocalKafka
 from broker.gateway.projection import Projection
+from broker.gateway.serve import Servings
+from broker.gateway.shelf import Shelf
 from broker.pipeline.holdings import Holdings
 
 pytestmark = pytest.mark.kafka
@@ -28,8 +30,11 @@ async def test_a_gateway_is_ready_while_kafka_answers_and_alive_without_it(tmp_p
         async with Behind(settings) as behind:
             await _until(behind, "/readyz", (200, {"status": "ready"}))
             cluster.nodes[0].kill()
-            unready = {"status": "unready", "wanting": ["KAFKA_UNAVAILABLE"]}
-            await _until(behind, "/readyz", (503, unready))
+            async with asyncio.timeout(120):
+                while (await behind.call("GET", "/readyz"))[0] != 503:
+                    await asyncio.sleep(0.2)
+            _, _, body = await behind.call("GET", "/readyz")
+            assert body["wanting"][0] == "KAFKA_UNAVAILABLE"  # ledger and feeds follow in time
             await _until(behind, "/healthz", (200, {"status": "alive"}))
 
 
@@ -77,6 +82,35 @@ async def test_requests_are_counted_by_route_template_and_class_of_status(kafka,
     assert Scrape()("lali_http_requests_in_progress") == 0
     told = Scrape().label_values()
     assert not {v for v in told if alert_id in v or "PROPFIND" in v or FEED in v} - {FEED}
+
+
+async def test_a_gateway_that_is_cut_off_after_it_was_ready_is_ready_no_more(
+    kafka, topics, tmp_path, monkeypatch
+):
+    async with Behind(settings_of(kafka, topics.prefix, tmp_path)) as behind:
+        await _until(behind, "/readyz", (200, {"status": "ready"}))
+        assert 0 <= Scrape()("lali_gateway_behind_seconds", what="ledger") < 30
+        assert 0 <= Scrape()("lali_gateway_behind_seconds", what="feeds") < 30
+
+        later = behind.doors.clock() + 60_000
+        monkeypatch.setattr(Shelf, "horizon", lambda *_: (later - 100_000) * 1000)
+        monkeypatch.setattr(Servings, "is_blind", property(lambda _: True))
+        status, _, body = await behind.call("GET", "/readyz")
+        assert (status, body["wanting"]) == (503, ["LEDGER_BEHIND", "SHELF_BEHIND"])
+        assert Scrape()("lali_gateway_behind_seconds", what="feeds") > 30
+
+
+async def test_a_feed_is_read_by_whoever_may_and_by_nobody_else(kafka, topics, tmp_path):
+    async with Behind(settings_of(kafka, topics.prefix, tmp_path)) as behind:
+        before = Scrape()("lali_feed_read_timestamp_seconds", feed=FEED)
+        known = Scrape().by("lali_feed_read_timestamp_seconds", "feed").keys()
+        await behind.call("GET", f"/v1/feeds/{FEED}", "fiji-immigration")
+        await behind.call("GET", "/v1/feeds/SYNTHETIC", UNIT_OF_FEED)
+        assert Scrape()("lali_feed_read_timestamp_seconds", feed=FEED) == before
+        await behind.page()
+        assert Scrape()("lali_feed_read_timestamp_seconds", feed=FEED) > before
+        read = Scrape().by("lali_feed_read_timestamp_seconds", "feed").keys()
+        assert read - known <= {FEED}
 
 
 async def test_an_open_stream_is_one_request_in_progress(kafka, topics, tmp_path):

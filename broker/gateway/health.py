@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from broker.errors import KafkaUnavailable, SettingsInvalid
 from broker.gateway.doors import Doors
+from broker.metrics.web import show_behind
 from broker.model.base import Model
 from broker.wire.welcome import require_welcome
 
@@ -25,6 +26,8 @@ STOPPING = "STOPPING"
 #: Kafka is asked again after so many seconds, however often others ask us.
 _KAFKA_KEPT_SECONDS = 2.0
 _KAFKA_ANSWERS_SECONDS = 3.0
+#: A shelf whose end was last seen longer ago shows its readers too little.
+_FEEDS_BEHIND_SECONDS = 30.0
 
 
 class Health(Model):
@@ -38,6 +41,8 @@ def router(doors: Doors) -> APIRouter:
     """Return the routes by which a gateway tells how it is."""
     routes = APIRouter(tags=["Health"])
     kafka = _Kept(lambda: _kafka_answers(doors))
+    show_behind("ledger", lambda: doors.clock() / 1000 - doors.holdings.seen_ms / 1000)
+    show_behind("feeds", lambda: _feeds_behind(doors))
 
     @routes.get("/healthz", response_model=Health)
     async def healthz() -> Response:
@@ -60,12 +65,19 @@ async def _wanting(doors: Doors, kafka: "_Kept") -> AsyncIterator[str]:
         yield STOPPING
     if not await kafka.answer():
         yield KAFKA_UNAVAILABLE
-    if not doors.holdings.is_ready:
+    if not doors.holdings.is_ready or doors.servings.is_blind:
         yield LEDGER_BEHIND
-    if not doors.projection.is_ready:
+    if not doors.projection.is_ready or _feeds_behind(doors) > _FEEDS_BEHIND_SECONDS:
         yield SHELF_BEHIND
     if not _keys_are_there(doors):
         yield KEYS_MISSING
+
+
+def _feeds_behind(doors: Doors) -> float:
+    """Return how many seconds ago the end of the feed that is furthest behind was seen."""
+    now = doors.clock() / 1000
+    feeds = doors.community.feeds
+    return now - min((doors.shelf.horizon(feed) / 1e6 for feed in feeds), default=now)
 
 
 async def _kafka_answers(doors: Doors) -> bool:

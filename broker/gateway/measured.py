@@ -10,6 +10,9 @@ from broker.tracing import span
 
 #: Stands for every path that no route has.
 UNKNOWN = "unknown"
+#: Routes by which a feed is read.
+_READING = frozenset({"/v1/feeds/{feed}", "/v1/feeds/{feed}/stream"})
+_REFUSED = 400
 
 
 class Measured:
@@ -52,4 +55,7 @@ def route_of(scope: Scope) -> str:
 
 
 def _count(scope: Scope, status: int, seconds: float) -> None:
-    web.count_answer(route_of(scope), scope["method"], status, seconds)
+    route = route_of(scope)
+    web.count_answer(route, scope["method"], status, seconds)
+    if route in _READING and status < _REFUSED:
+        web.note_read(scope["path_params"]["feed"])  # whoever is answered so may read it

@@ -84,6 +84,11 @@ class Servings:
         self._clock = clock
         self._read: OrderedDict[tuple[str, int, int, str, int], tuple[int, Served]] = OrderedDict()
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether the ledger's end was last seen too long ago for anything to be served."""
+        return self._clock() - self._holdings.seen_ms > _BLIND_MS
+
     async def serve(self, shelved: Shelved) -> Served | None:
         """Return what may be shown of *shelved* now, or None to pass it over.
 
@@ -105,7 +110,7 @@ class Servings:
     async def _permitted(self, release: Release, shelved: Shelved) -> Release | None:
         if release.kind is ReleaseKind.RECALL:
             return release
-        if self._clock() - self._holdings.seen_ms > _BLIND_MS:
+        if self.is_blind:
             raise LedgerBehind  # cut off from Kafka: what is here may have been recalled
         found = await self._holdings.find(release.alert_id, release.revision, _LEDGER_SECONDS)
         if found is None:

@@ -1,5 +1,7 @@
 """Requests to the HTTP doors: by route and class of status, never by address or caller."""
 
+from collections.abc import Callable
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from broker.metrics.registry import OTHER, REGISTRY, Codes
@@ -23,6 +25,15 @@ _OPEN = Gauge(
 _PROBLEMS = Counter(
     "lali_http_problems", "Refusals by the HTTP doors, by code.", ["code"], registry=REGISTRY
 )
+
+_READ = Gauge(
+    "lali_feed_read_timestamp_seconds", "When the feed was last read through the gateway.",
+    ["feed"], registry=REGISTRY,
+)  # fmt: skip
+_BEHIND = Gauge(
+    "lali_gateway_behind_seconds", "Since the gateway last saw the end of what it follows.",
+    ["what"], registry=REGISTRY,
+)  # fmt: skip
 
 _codes = Codes()
 
@@ -48,6 +59,16 @@ def count_answer(route: str, method: str, status: int, seconds: float) -> None:
     """
     _REQUESTS.labels(route, known_method(method), f"{status // 100}xx").inc()
     _SECONDS.labels(route).observe(seconds)
+
+
+def note_read(feed: str) -> None:
+    """Note that *feed* was read, by somebody who may."""
+    _READ.labels(feed).set_to_current_time()
+
+
+def show_behind(what: str, seconds: Callable[[], float]) -> None:
+    """Show how long ago the end of *what* was seen, asked whenever somebody scrapes."""
+    _BEHIND.labels(what).set_function(seconds)
 
 
 def known_method(method: str) -> str:
