@@ -31,7 +31,7 @@ async def test_a_gateway_is_ready_while_kafka_answers_and_alive_without_it(tmp_p
             await _until(behind, "/readyz", (200, {"status": "ready"}))
             cluster.nodes[0].kill()
             async with asyncio.timeout(120):
-                while (await behind.call("GET", "/readyz"))[0] != 503:
+                while (await behind.call("GET", "/readyz"))[0] != 503:  # noqa: ASYNC110 - polled
                     await asyncio.sleep(0.2)
             _, _, body = await behind.call("GET", "/readyz")
             assert body["wanting"][0] == "KAFKA_UNAVAILABLE"  # ledger and feeds follow in time
