@@ -159,6 +159,9 @@ TEXTS = {
     "name_1": 150, "citizenship_1": 60, "name_2": 150, "citizenship_2": 60,
 }  # fmt: skip
 
+#: Of these, the ones with more than one line.
+MANY_LINES = frozenset({"text", "suspects"})
+
 #: Fields of which one answer is chosen.
 SINGLES = {
     "source": SOURCES, "danger": DANGER, "moved": YES_NO, "child": CHILD, "consent": CONSENT,

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 
 from broker.gateway.bodies import media_type, read_body
-from broker.gateway.form.questions import SEVERALS, SINGLES, TEXTS
+from broker.gateway.form.questions import MANY_LINES, SEVERALS, SINGLES, TEXTS
 from broker.gateway.problems import Problem
 from broker.model.reason import Reason
 
@@ -87,7 +87,10 @@ def typed_in(fields: Mapping[str, list[str]]) -> Typed:
     """Return what was typed into the fields of a report."""
     values: dict[str, tuple[str, ...]] = {}
     for name in TEXTS:
-        if text := _clean(fields.get(name, [""])[0]):
+        text = _clean(next(iter(fields.get(name, ())), ""))
+        if name not in MANY_LINES:
+            text = " ".join(text.split())
+        if text:
             values[name] = (text,)
     for name, choices in {**SINGLES, **SEVERALS}.items():
         known = {choice.value for choice in choices if choice.value}
