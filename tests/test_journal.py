@@ -92,7 +92,7 @@ def test_what_is_refused_is_set_aside_with_its_reason_until_somebody_looks(tmp_p
             journal.forget(aside.number)
 
     with Journal(tmp_path) as journal:
-        assert (journal.set_aside(), len(journal)) == ([], 0)
+        assert (journal.set_aside(), journal.count) == ([], 0)
 
 
 def test_it_holds_no_more_than_it_may_and_says_so(tmp_path):

@@ -113,8 +113,9 @@ class Journal:
             os.close(self._lock)
             self._lock = None
 
-    def __len__(self) -> int:
-        """Return how many alerts wait."""
+    @property
+    def count(self) -> int:
+        """How many alerts wait."""
         return len(self._waiting)
 
     def append(self, entry: Entry) -> None:

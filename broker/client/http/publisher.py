@@ -74,14 +74,16 @@ class HttpPublisher:
         batch_bytes: int = 1 << 20,
     ) -> None:
         self.originator = originator
-        self._patience = patience or (_WITH_JOURNAL if journal else Patience())
+        self._patience = patience or (Patience() if journal is None else _WITH_JOURNAL)
         self._most = (batch_alerts, batch_bytes)
         self._form = Form.SEALED if seal else Form.DRAFT
         self._encoder = AlertEncoder(originator, salt_key or os.urandom(KEY_BYTES), seal)
         self._link = GatewayLink(url, credentials, self._patience)
         self._sending = Sending(self._link)
         self._draining = (
-            Draining(journal, self._sending, originator, self._batch) if journal else None
+            Draining(journal, self._sending, originator, self._batch)
+            if journal is not None
+            else None
         )
         self._open = AsyncExitStack()
 

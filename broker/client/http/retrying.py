@@ -45,6 +45,8 @@ class Patience:
         Raises:
             GatewayUnavailable: It still was not there.
         """
+        if self.attempts == 1:
+            return await ask()
         attempts = stamina.retry_context(
             partial(_wait, time.monotonic() + self.seconds),
             attempts=self.attempts,
