@@ -22,9 +22,15 @@ _BUILDER = "hatchling"
 
 
 def entries(lock: str) -> dict[str, str]:
-    """Return the text of each entry of *lock*, with its hashes, by name."""
-    found = re.findall(r"^[^\s#].*(?:\n[ \t]+.*)*", lock, re.MULTILINE)
-    return {canonicalize_name(re.split(r"[=\[; ]", each, maxsplit=1)[0]): each for each in found}
+    """Return the text of the entries of *lock*, with their hashes, by name.
+
+    A name has several where other Pythons get another version.
+    """
+    found: dict[str, str] = {}
+    for each in re.findall(r"^[^\s#].*(?:\n[ \t]+.*)*", lock, re.MULTILINE):
+        name = canonicalize_name(re.split(r"[=\[; ]", each, maxsplit=1)[0])
+        found[name] = f"{found[name]}\n{each}" if name in found else each
+    return found
 
 
 def needed(name: str = "lali") -> set[str]:
