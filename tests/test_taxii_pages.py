@@ -167,6 +167,47 @@ def test_a_page_with_room_for_a_record_needs_no_other_page(steps):
         assert set(refs_in([each.value for each in page.objects])) <= known
 
 
+def test_a_record_is_cut_only_if_it_has_more_than_a_page_may_have():
+    desk = desk_with([(number % 3, ALL_COMPARTMENTS) for number in range(6)])
+    most = len(desk.page().objects)
+    pages = desk.pages(most // 3)
+
+    assert len(pages) > 2
+    for page in pages:
+        known = {each.id for each in page.objects}
+        assert set(refs_in([each.value for each in page.objects])) <= known
+
+
+def test_a_cut_record_that_shows_something_else_begins_anew():
+    desk = desk_with([(0, ALL_COMPARTMENTS)])
+    place = (0, 0)
+    cut = desk.page(9)
+    # Less than what was read already is left, and none of its number stands where it stood.
+    desk.permitting.masks[place] = ALL_COMPARTMENTS & ~0b111100
+    rest = desk.page(cursor=cut.next)
+    wanted = [each.id for each in desk.page().objects]
+
+    assert [each.id for each in rest.objects] == wanted
+
+
+def test_a_cut_record_goes_on_where_it_was_cut():
+    desk = desk_with([(0, ALL_COMPARTMENTS)])
+    every = [each.id for each in desk.page().objects]
+    cut = desk.page(9)
+
+    assert [each.id for each in cut.objects] == every[:9]
+    assert [each.id for each in desk.page(cursor=cut.next).objects] == every[9:]
+
+
+def test_a_cut_record_that_is_passed_over_later_cuts_no_other():
+    desk = desk_with([(0, ALL_COMPARTMENTS), (0, ALL_COMPARTMENTS)])
+    cut = desk.page(9)
+    desk.permitting.masks[0, 0] = None
+    rest = [each.id for each in desk.page(cursor=cut.next).objects]
+
+    assert rest == [each.id for each in desk.page().objects]
+
+
 @given(steps=STEPS.filter(bool), limit=st.integers(1, 12), change=st.data())
 @settings(max_examples=60)
 def test_what_is_narrowed_between_two_pages_loses_nothing_that_is_left(steps, limit, change):
