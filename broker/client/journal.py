@@ -118,6 +118,10 @@ class Journal:
         """How many alerts wait."""
         return len(self._waiting)
 
+    def count_of(self, originator: str) -> int:
+        """Return how many alerts of *originator* wait."""
+        return sum(each.originator == originator for each in self._waiting.copy().values())
+
     def append(self, entry: Entry) -> None:
         """Keep *entry* behind all others; return once it is safe on the disk.
 

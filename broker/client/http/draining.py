@@ -73,8 +73,8 @@ class Draining:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits, nor is about to."""
-        return not self._coming and not self._journal.count
+        """Whether nothing of our unit waits, nor is about to."""
+        return not self._coming and not self._journal.count_of(self._originator)
 
     async def keep(self, payload: Payload) -> Outcome:
         """Keep an alert; return once it is safe on the disk, or that there is no room."""
@@ -98,7 +98,7 @@ class Draining:
         async with self._one_drains:
             while waiting := self._next():
                 await self._settle(waiting)
-        return self._journal.count
+        return self._journal.count_of(self._originator)
 
     def _next(self) -> list[Waiting]:
         batch, found = self._batch(), []

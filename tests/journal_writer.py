@@ -1,0 +1,33 @@
+"""A process that publishes with a journal until it is killed; what it was told, it prints.
+
+Its gateway is a file with a port number, so that it can be away and come back elsewhere.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from broker.client.http import Credentials, HttpPublisher, Journal, Patience
+from broker.testing import make_alert
+
+
+async def publish_on_and_on(url: str, folder: Path) -> None:
+    publisher = HttpPublisher(
+        url, "fiji-immigration", Credentials(), salt_key=bytes(32),
+        journal=Journal(folder), patience=Patience(0.5, 2),
+    )  # fmt: skip
+    async with publisher:
+        _tell("ready")
+        while True:
+            alert = make_alert(originator="fiji-immigration")
+            done = await publisher.publish(alert)
+            _tell(done.state, str(alert.label.alert_id))
+
+
+def _tell(*words: str) -> None:
+    sys.stdout.write(" ".join(("told", *words)) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(publish_on_and_on(sys.argv[1], Path(sys.argv[2])))
