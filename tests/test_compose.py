@@ -169,3 +169,17 @@ def test_an_image_gets_what_lali_needs_of_the_lock_and_no_tool_of_development():
     dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert {re.split(r"[<>=;]", each)[0] for each in dependencies} <= kept.keys()
     assert not {"pytest", "ruff", "playwright", "atheris"} & kept.keys()
+
+
+def test_the_build_sees_everything_that_it_copies():
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    seen = [line.removeprefix("!") for line in lines if line.startswith("!")]
+    copied = []
+    for line in (ROOT / "deploy" / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY ") and not line.startswith("COPY --from"):
+            copied += line.split()[1:-1]
+
+    assert copied
+    for source in copied:
+        assert (ROOT / source).exists()
+        assert any(source == each or source.startswith(f"{each}/") for each in seen), source
