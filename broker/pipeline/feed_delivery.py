@@ -5,27 +5,19 @@ idempotency key.
 """
 
 import asyncio
-import dataclasses
-from collections import Counter
 
 import structlog
 
 from broker.connector import Connector
 from broker.errors import RecipientRefused, RecipientUnavailable, Rejected
-from broker.metrics.delivery import count_ends, count_failed_attempt, show_state
+from broker.metrics.delivery import count_failed_attempt, show_state
 from broker.metrics.registry import count_error
 from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind
 from broker.pipeline.breaker import Breaker, RefusalGauge
 from broker.pipeline.delivery_desk import Desk, FeedStatus
-from broker.pipeline.delivery_records import (
-    dead_letter,
-    delivery_entry,
-    original_of,
-    unreadable_entry,
-)
-from broker.pipeline.delivery_writer import DeliveryWriter
-from broker.pipeline.holdings import LedgerBehind, Mark
+from broker.pipeline.feed_ends import FeedEnds
+from broker.pipeline.holdings import LedgerBehind
 from broker.pipeline.open_release import ReleaseOpener
 from broker.pipeline.project import opened, read_release, resealed
 from broker.pipeline.redecide import Handover, Stay, redecide
@@ -61,11 +53,10 @@ class FeedDelivery:
         self._connector = connector
         self._opener = opener
         self._resealer = resealer
-        self._register = opener.register if opener else None
-        self._writer = DeliveryWriter(desk.producer, desk.topics, feed, desk.holdings)
+        register = opener.register if opener else None
+        self._ends = FeedEnds(desk, feed, status, register)
         self._breaker = Breaker(desk.patience)
         self._refusals = RefusalGauge()
-        self._ended: Counter[tuple[str, str]] = Counter()
         self.status = status
         show_state(feed, lambda: status.state)
 
@@ -93,8 +84,7 @@ class FeedDelivery:
         topics = self._desk.topics
         group = topics.deliver_group(self._feed)
         consumer = group_consumer(self._desk.connection, group, PATIENT_MS)
-        self._writer.forget()
-        self._ended.clear()
+        self._ends.forget()
         await consumer.start()
         try:
             consumer.subscribe([topics.feed(self._feed)])
@@ -103,7 +93,7 @@ class FeedDelivery:
                 for partition, records in fetched.items():
                     for record in records:
                         await self._take(record)
-                    await self._flush()
+                    await self._ends.flush()
                     await consumer.commit({partition: records[-1].offset + 1})
         finally:
             await consumer.stop()
@@ -113,24 +103,16 @@ class FeedDelivery:
             release = read_release(record.value or b"")
         except Exception as fault:  # noqa: BLE001 - whatever it is, it is no release
             reason = fault.reason if isinstance(fault, Rejected) else Reason.UNEXPECTED
-            await self._set_aside_unreadable(record, reason)
+            await self._ends.set_aside(record, reason)
             return
-        mark = self._writer.mark(release)
+        mark = self._ends.mark(release)
         if mark and mark.revision >= release.revision:
-            self._record_again(release, record, mark)
+            self._ends.record_again(release, record, mark)
             return  # it ended before a restart: revisions of one alert only ever rise
         if mark and mark.state == "PARKED" and not (_is_recall(release) and mark.held):
-            await self._park(release, record, Reason.PARKED_BEHIND, "", 0)
+            await self._ends.park(release, record, Reason.PARKED_BEHIND, "", 0)
             return
         await self._deliver(release, record)
-
-    def _record_again(self, release: Release, record: ConsumerRecord, mark: Mark) -> None:
-        """Write the entry of an end that a crash may have left without one."""
-        if (mark.revision, mark.kind) != (release.revision, release.kind.value):
-            return  # a later one ended too, and that waits for the entries before it
-        kind = "DEAD_LETTERED" if mark.state == "PARKED" else mark.state
-        reason = Reason(mark.reason) if mark.reason else None
-        self._writer.entry(record, self._entry(kind, release, reason=reason))
 
     async def _deliver(self, release: Release, record: ConsumerRecord) -> None:
         attempts = 0
@@ -138,7 +120,7 @@ class FeedDelivery:
             try:
                 verdict = await self._verdict(release)
                 if isinstance(verdict, Stay):
-                    await self._record_stay(release, record, verdict.reason, attempts)
+                    await self._ends.stay(release, record, verdict.reason, attempts)
                     return
                 attempts += 1
                 with span("deliver.attempt", feed=self._feed, attempt=attempts):
@@ -181,16 +163,8 @@ class FeedDelivery:
             return resealed(release, self._resealer)
         return plain
 
-    async def _flush(self) -> None:
-        """Write every end that is not written yet; only then does it count."""
-        await self._writer.flush()
-        for (end, _), count in self._ended.items():
-            setattr(self.status, end, getattr(self.status, end) + count)
-        count_ends(self._feed, self._ended)
-        self._ended.clear()
-
     async def _away(self, record: ConsumerRecord, code: str, asked: float | None) -> None:
-        await self._flush()  # the wait may be long; what is done is recorded before it
+        await self._ends.flush()  # the wait may be long; what is done is recorded before it
         seconds = self._breaker.failed(asked)
         count_failed_attempt(self._feed, code)
         log.warning(
@@ -210,96 +184,25 @@ class FeedDelivery:
     ) -> None:
         self._breaker.succeeded()
         self._refusals.note(refused=False)
-        entry = self._entry("DELIVERED", release, reference=reference, attempts=attempts)
-        await self._settle(release, record, entry, "DELIVERED", held=True)
-        self._ended["delivered", ""] += 1
-
-    async def _record_stay(
-        self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int
-    ) -> None:
-        entry = self._entry("NOT_DELIVERED", release, reason=reason, attempts=attempts)
-        held = self._holds(release)
-        await self._settle(release, record, entry, "NOT_DELIVERED", held=held, reason=reason)
-        self._ended["not_delivered", reason.value] += 1
+        await self._ends.delivered(release, record, reference, attempts)
 
     async def _not_opened(
         self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int
     ) -> None:
         """What was erased is gone; what should open and does not waits for an operator."""
         if reason is Reason.ERASED:
-            await self._record_stay(release, record, reason, attempts)
+            await self._ends.stay(release, record, reason, attempts)
         else:
-            await self._park(release, record, reason, "", attempts)
+            await self._ends.park(release, record, reason, "", attempts)
 
     async def _refused(
         self, release: Release, record: ConsumerRecord, refused: RecipientRefused, attempts: int
     ) -> None:
         self._breaker.succeeded()
         if self._refusals.note(refused=True):
-            await self._flush()  # this release waits; those before it are done with
+            await self._ends.flush()  # this release waits; those before it are done with
             raise FeedStopped
-        await self._park(release, record, Reason.RECIPIENT_REFUSED, refused.code, attempts)
-
-    async def _park(
-        self, release: Release, record: ConsumerRecord, reason: Reason, code: str, attempts: int
-    ) -> None:
-        now = self._desk.clock()
-        original = original_of(record, self._feed, self._register)
-        letter = dead_letter(
-            self._feed, release, original, now, reason, code=code, attempts=attempts
-        )
-        await self._writer.dead_letter(record, letter)
-        entry = self._entry("DEAD_LETTERED", release, reason=reason, attempts=attempts)
-        held = self._holds(release)
-        await self._settle(release, record, entry, "PARKED", held=held, reason=reason)
-        log.warning("release.parked", feed=self._feed, reason=reason.value, code=code)
-        self._ended["dead_lettered", reason.value] += 1
-
-    async def _set_aside_unreadable(self, record: ConsumerRecord, reason: Reason) -> None:
-        now = self._desk.clock()
-        original = original_of(record, self._feed, self._register)
-        # Its key was never checked and may be anything: it keys nothing.
-        keyless = dataclasses.replace(record, key=None)
-        await self._writer.dead_letter(
-            keyless, dead_letter(self._feed, None, original, now, reason)
-        )
-        entry = unreadable_entry(self._feed, record.partition, record.offset, now, reason)
-        self._writer.entry(keyless, entry)
-        log.error("release.unreadable", feed=self._feed, reason=reason.value)
-        self._ended["dead_lettered", reason.value] += 1
-
-    def _holds(self, release: Release) -> bool:
-        mark = self._writer.mark(release)
-        return mark is not None and mark.held
-
-    def _entry(
-        self,
-        kind: str,
-        release: Release,
-        *,
-        reason: Reason | None = None,
-        reference: str | None = None,
-        attempts: int = 0,
-    ) -> bytes:
-        digest = self._desk.decider.bundle.digest
-        now = self._desk.clock()
-        return delivery_entry(
-            kind, self._feed, release, now, digest,
-            reason=reason, reference=reference, attempts=attempts,
-        )  # fmt: skip
-
-    async def _settle(
-        self,
-        release: Release,
-        record: ConsumerRecord,
-        entry: bytes,
-        state: str,
-        *,
-        held: bool,
-        reason: Reason | None = None,
-    ) -> None:
-        now = self._desk.clock()
-        await self._writer.settle(release, record, entry, state, now, held=held, reason=reason)
+        await self._ends.park(release, record, Reason.RECIPIENT_REFUSED, refused.code, attempts)
 
 
 def _is_recall(release: Release) -> bool:
