@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from delivering import FEED, OTHER, Partner
 from delivering import Region as DeliveringRegion
 from scraping import Scrape
@@ -16,6 +17,7 @@ from broker.audit.balance import balance, read_disclosed, read_published
 from broker.audit.log import read_audit
 from broker.errors import RecipientRefused, RecipientUnavailable
 from broker.metrics.exporter import exporting
+from broker.pipeline import accept
 from broker.pipeline.accept import Accept
 from broker.pipeline.deliver import Deliver
 from broker.pipeline.router import Router
@@ -27,6 +29,7 @@ from broker.simulate import Scenario, past_start
 from broker.testing import alert_id_of, make_alert
 from broker.wire import codec
 from broker.wire.admin import apply_topics
+from broker.wire.alert_codec import encode_alert
 from broker.wire.contents import VALUES, TopicKind
 from broker.wire.producer import TransactionalProducer, TransactionFailed
 from broker.wire.sender import Sender
@@ -159,6 +162,36 @@ async def test_a_transaction_that_did_not_come_to_pass_is_not_counted(
     assert len(attempts) == 2
     assert counted("lali_alerts_accepted_total") == 1
     assert counted("lali_errors_total", role="route", code="COMMIT_TIMED_OUT") == 1
+
+
+async def test_a_batch_of_accept_that_was_not_written_is_not_counted(
+    connection, topics, monkeypatch
+):
+    units = ["fiji-immigration"]
+    await apply_topics(connection, topics.specs(units, []))
+    sender = Sender(connection)
+    await sender.start()
+    alert = make_alert(originator=units[0])
+    key = str(alert.label.alert_id).encode()
+    await sender.send(topics.intake(units[0]), key, encode_alert(alert))
+    await sender.stop()
+    written, attempts = accept.send_in_order, []
+
+    async def fails_at_first(*args):
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise KafkaConnectionError
+        await written(*args)
+
+    monkeypatch.setattr(accept, "send_in_order", fails_at_first)
+    before = Scrape()
+    async with _running(Accept(connection, topics, units)):
+        await _until(lambda: (Scrape() - before)("lali_alerts_forwarded_total"))
+    counted = Scrape() - before
+
+    assert len(attempts) == 2
+    assert counted("lali_alerts_forwarded_total", originator=units[0]) == 1
+    assert counted("lali_errors_total", role="accept", code="KafkaConnectionError") == 1
 
 
 async def test_a_feed_whose_partner_is_away_shows_what_waits_and_for_how_long(connection, topics):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -56,7 +57,7 @@ class Watch:
                 await self._wait()
         finally:
             ROLE_UP.labels(self._role).set(0)
-            await self._lag.stop()
+            await self._disconnect()
 
     async def _look(self) -> None:
         try:
@@ -64,10 +65,14 @@ class Watch:
         except KafkaUnavailable as away:
             log.debug("lag.unknown", role=self._role, code=away.code)
         except Exception as fault:  # noqa: BLE001 - whoever only watches must stop nobody
-            await self._lag.stop()
+            await self._disconnect()
             log.warning("lag.unknown", role=self._role, code=type(fault).__name__)
         else:
             show_lag(self._role, self._waiting(found))
+
+    async def _disconnect(self) -> None:
+        with suppress(Exception):  # what cannot be closed is gone already
+            await self._lag.stop()
 
     async def _wait(self) -> None:
         try:
