@@ -19,6 +19,7 @@ up: setup        ## the same roles, kept running, with data in ./.lali
 	@$(BIN)/lali up $(ARGS)
 
 test: setup      ## all tests, on a real Kafka
+	@deploy/chromium.sh
 	@$(BIN)/pytest $(ARGS)
 
 check: setup     ## form, lint, types, import contracts, schemas, policy

@@ -67,7 +67,7 @@ def test_the_wheel_holds_the_code_and_what_it_reads_and_nothing_else(wheel):
     code = {
         str(file.relative_to(ROOT))
         for package in ("broker", "connectors")
-        for file in (ROOT / package).rglob("*.py")
+        for file in _tracked(package)  # pages of the form, too
     }
     data = {
         f"broker/_data/{there}/{file.relative_to(ROOT / here)}"
