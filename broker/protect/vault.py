@@ -11,7 +11,6 @@ not backups: they would keep what must go. A KMS can stand in behind `Vault`.
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,20 +23,10 @@ from broker.errors import SettingsInvalid
 from broker.protect.algorithms import KEY_BYTES
 from broker.protect.keeper import refuse_open, write_private
 from broker.protect.row_seal import NOT_ITS_OWN, open_row, opens_row, read_cipher, seal_row
+from broker.protect.vault_tables import set_up
 
-_TABLES = """
-    CREATE TABLE IF NOT EXISTS alert_keys (
-        digest BLOB PRIMARY KEY, alert_id BLOB NOT NULL, sealed BLOB NOT NULL,
-        retain_until INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS by_alert ON alert_keys (alert_id);
-    CREATE INDEX IF NOT EXISTS by_end ON alert_keys (retain_until);
-    CREATE TABLE IF NOT EXISTS erased (
-        alert_id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
-"""
-_ATTEMPTS = 5
+_FIND_ATTEMPTS = 100
 _BUSY_MS = 30_000
-_ATTEMPTS = 100
-_ATTEMPT_SECONDS = 0.05
 _AT_ONCE = 400
 
 
@@ -80,22 +69,6 @@ class Vault(Protocol):
         """Whether the alert was erased on request."""
 
 
-def _set_up(database: sqlite3.Connection) -> None:
-    # SQLite does not wait for the lock that a change of journal takes: several processes
-    # that start at once wait here for one another.
-    for attempt in range(_ATTEMPTS):
-        try:
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-                database.execute(f"PRAGMA {pragma}")
-            database.executescript(_TABLES)
-        except sqlite3.OperationalError:
-            if attempt == _ATTEMPTS - 1:
-                raise
-            time.sleep(_ATTEMPT_SECONDS)
-        else:
-            return
-
-
 class FileVault:
     """A vault in one SQLite database, for all roles of one machine.
 
@@ -117,7 +90,7 @@ class FileVault:
                 refuse_open(private)
         self._database = sqlite3.connect(file, timeout=_BUSY_MS / 1000)
         self._database.isolation_level = None
-        _set_up(self._database)
+        set_up(self._database)
         with self._locked():
             self._check_key()
 
@@ -151,7 +124,7 @@ class FileVault:
     def _find(self, wanted: Sequence[bytes]) -> dict[bytes, bytes]:
         marks = ",".join("?" * len(wanted))
         query = f"SELECT digest, sealed FROM alert_keys WHERE digest IN ({marks})"  # noqa: S608 - only marks
-        for _ in range(_ATTEMPTS):  # an erasure may come between rows and key
+        for _ in range(_FIND_ATTEMPTS):  # an erasure may come between rows and key
             opened = self._opened(self._database.execute(query, wanted).fetchall())
             if opened is not None:
                 return opened
