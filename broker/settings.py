@@ -127,6 +127,11 @@ class Settings(BaseSettings):
         description="32 secret bytes that sign cursors; gateways that stand for one another share "
         "them. None: made in the data folder.",
     )
+    gateway_url: str | None = Field(
+        None,
+        description="For clients: go by HTTP to this gateway. None: to Kafka. "
+        "docs/client.md has how.",
+    )
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="Port for Prometheus. None: no metrics."
     )

@@ -7,8 +7,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from broker.client.http import Credentials, HttpPublisher, Journal, Patience
+from broker.client.http import Credentials, HttpPublisher, Journal, Patience, draining
 from broker.testing import make_alert
+
+draining._FIRST_WAIT = 0.02  # so that kills fall into every step of a drain
 
 
 async def publish_on_and_on(url: str, folder: Path) -> None:

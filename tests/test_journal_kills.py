@@ -44,7 +44,7 @@ class Site:
 
     async def _take(self, request):
         mood = self.chance.random()
-        if mood < 0.5:
+        if mood < 0.3:
             return web.json_response(
                 {"type": "x", "title": "x", "status": 503, "code": "KAFKA_UNAVAILABLE"}, status=503
             )
@@ -52,7 +52,7 @@ class Site:
         labels = [json.loads(line)["label"] for line in lines]
         for label, line in zip(labels, lines, strict=True):
             self.taken.setdefault(label["alert_id"], []).append(line)
-        if mood < 0.65:
+        if mood < 0.45:
             request.transport.abort()  # it has them, and nobody learns of it
         self.answered += 1
         told = [{k: each[k] for k in ("alert_id", "revision")} for each in labels]

@@ -8,7 +8,15 @@ from typing import Any
 
 import cyclopts
 
-from broker.errors import BundleInvalid, KafkaRefused, KafkaUnavailable, LaliError, SettingsInvalid
+from broker.errors import (
+    BundleInvalid,
+    GatewayRefused,
+    GatewayUnavailable,
+    KafkaRefused,
+    KafkaUnavailable,
+    LaliError,
+    SettingsInvalid,
+)
 from broker.logs import configure_logs
 
 _REFUSED, _UNUSABLE = 1, 2
@@ -35,6 +43,7 @@ app.command(
 )
 app.command("broker.cli.publish:publish", name="publish", help="Publish alerts from files.")
 app.command("broker.cli.subscribe:subscribe", name="subscribe", help="Follow one feed.")
+app.command("broker.cli.journal:app", name="journal", help="Alerts that wait here for a gateway.")
 app.command(
     "broker.cli.simulate:simulate", name="simulate", help="Plausible, visibly synthetic alerts."
 )
@@ -85,8 +94,12 @@ def main() -> None:
     except (BundleInvalid, SettingsInvalid) as error:
         lines = error.findings if isinstance(error, BundleInvalid) else [str(error)]
         _fail("\n".join(lines), _UNUSABLE)
+    except GatewayRefused as error:
+        _fail(f"the gateway refuses ({error}): do key, right and name count there?", _REFUSED)
     except KafkaRefused as error:
         _fail(str(error), _REFUSED)
+    except GatewayUnavailable as error:
+        _fail(f"the gateway does not answer ({error}): is its URL right?", _REFUSED)
     except KafkaUnavailable as error:
         _fail(
             f"Kafka does not answer ({error}): does it run, and is LALI_BOOTSTRAP_SERVERS right?",

@@ -1,9 +1,10 @@
-"""`lali publish`: files of alerts to Kafka."""
+"""`lali publish`: files of alerts to Kafka, or to a gateway."""
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,10 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from broker.cli import print_json
+from broker.cli.gateway_options import GatewayOptions
+from broker.cli.http_publishing import http_publisher
 from broker.cli.plain import plain
 from broker.cli.warnings import decider_of, warning_line, warnings_of
 from broker.client import Attempt, Publisher
 from broker.client.files import FromFile, alerts_in
+from broker.client.http import HttpPublisher
 from broker.client.salts import kept_key
 from broker.clock import epoch_ms
 from broker.errors import KafkaUnavailable, LaliError, Rejected, SettingsInvalid
@@ -87,6 +91,8 @@ def publish(
     as_: Annotated[str | None, Parameter(name="--as")] = None,
     label: Path | None = None,
     options: LabelOptions | None = None,
+    gateway: GatewayOptions | None = None,
+    journal: Path | None = None,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -98,12 +104,17 @@ def publish(
 
     Example: `lali publish cases.xlsx --as fiji-police --tlp AMBER --source-type AGENCY`
 
+    Example: `lali publish case.json --url https://gateway.example:8440 --journal waiting`
+
     Args:
         files: Files; their kind is told by the end of their names.
         as_: The unit that publishes, where the files do not say.
         label: Label and distribution for a sheet: TOML or JSON. By default the file beside
             it, such as `cases.csv.label.toml`.
         options: Fields of the label.
+        gateway: Where to go by HTTP.
+        journal: Folder where alerts wait, encrypted, while the gateway is away; what waits
+            there is sent first. `lali journal` shows it.
         dry_run: Read and check everything, and send nothing.
         json: Print one JSON object.
     """
@@ -115,7 +126,12 @@ def publish(
     if not json:
         _warn(warnings)
     lines = _refused(found)
-    lines += _dry(found) if dry_run else asyncio.run(_send(found, as_, load_settings()))
+    if not dry_run:
+        settings = load_settings()
+        way = _way(gateway or GatewayOptions(), journal, settings)
+        lines += asyncio.run(_send(found, as_, way))
+    else:
+        lines += _dry(found)
     lines.sort(key=lambda line: (line.file, line.line))
     _show(lines, warnings, as_json=json)
     if any(line.refused for line in lines):
@@ -130,13 +146,26 @@ def _dry(found: Iterable[FromFile]) -> list[Line]:
     return [_line(one, outcome="would be published") for one in found if one.alert is not None]
 
 
-async def _send(found: Iterable[FromFile], unit: str | None, settings: Settings) -> list[Line]:
+#: Opens what publishes for a unit.
+_Way = Callable[[str], Publisher | HttpPublisher]
+
+
+def _way(gateway: GatewayOptions, journal: Path | None, settings: Settings) -> _Way:
+    url = gateway.url_in(settings)
+    if url is not None:
+        return partial(http_publisher, url, gateway.credentials(), journal, settings)
+    if journal is not None:
+        raise SettingsInvalid("a journal is for publishing to a gateway: --url")
+    return partial(_kafka_publisher, settings)
+
+
+async def _send(found: Iterable[FromFile], unit: str | None, way: _Way) -> list[Line]:
     readable = sorted((one for one in found if one.alert is not None), key=_originator)
     lines: list[Line] = []
     for originator, grouped in groupby(readable, key=_originator):
         group = list(grouped)
         try:
-            lines += await _send_as(unit or originator, group, settings)
+            lines += await _send_as(way(unit or originator), group)
         except LaliError as error:
             if isinstance(error, KafkaUnavailable) and not lines:
                 raise  # nothing was sent at all: one line says so
@@ -144,23 +173,23 @@ async def _send(found: Iterable[FromFile], unit: str | None, settings: Settings)
     return lines
 
 
-async def _send_as(unit: str, group: list[FromFile], settings: Settings) -> list[Line]:
-    protection = client_protection(settings)
-    publisher = Publisher(
-        connection_as(settings, f"lali-publish-{unit}", _principal(settings, unit)),
-        unit,
-        topics=Topics(settings.topic_prefix, settings.partitions),
-        salt_key=kept_key(settings.data_folder / "publisher" / f"{unit}.key"),
-        seal=protection.originator(unit) if protection else None,
-    )
+async def _send_as(publisher: Publisher | HttpPublisher, group: list[FromFile]) -> list[Line]:
     alerts = [one.alert for one in group if one.alert is not None]
     async with publisher:
         attempts = [attempt async for attempt in publisher.publish_all(alerts)]
     return [_outcome(one, attempt) for one, attempt in zip(group, attempts, strict=True)]
 
 
-def _principal(settings: Settings, unit: str) -> str:
-    return Principals(settings.topic_prefix).unit(unit)
+def _kafka_publisher(settings: Settings, unit: str) -> Publisher:
+    protection = client_protection(settings)
+    principal = Principals(settings.topic_prefix).unit(unit)
+    return Publisher(
+        connection_as(settings, f"lali-publish-{unit}", principal),
+        unit,
+        topics=Topics(settings.topic_prefix, settings.partitions),
+        salt_key=kept_key(settings.data_folder / "publisher" / f"{unit}.key"),
+        seal=protection.originator(unit) if protection else None,
+    )
 
 
 def _originator(one: FromFile) -> str:
@@ -186,7 +215,7 @@ def _outcome(one: FromFile, attempt: Attempt) -> Line:
         assert attempt.error is not None
         return _with_error(_line(one), attempt.error)
     sent = attempt.published
-    return _line(one, outcome="published", partition=sent.partition, offset=sent.offset)
+    return _line(one, outcome=sent.state, partition=sent.partition, offset=sent.offset)
 
 
 def _warnings(found: Iterable[FromFile]) -> _Warnings:

@@ -3,12 +3,16 @@
 import asyncio
 import json as json_text
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from broker.cli.gateway_options import GatewayOptions
+from broker.cli.http_following import http_subscriber
 from broker.cli.plain import card
 from broker.client import Subscriber
+from broker.client.http import HttpSubscriber
 from broker.errors import SettingsInvalid
 from broker.keys import client_protection
 from broker.model.release import ReleaseView
@@ -26,6 +30,9 @@ def subscribe(
     from_start: Annotated[bool, Parameter(negative="")] = False,
     once: Annotated[bool, Parameter(negative="")] = False,
     group: str | None = None,
+    gateway: GatewayOptions | None = None,
+    position: Path | None = None,
+    acknowledge: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Show what one feed receives, and wait for more until Ctrl-C.
@@ -34,17 +41,33 @@ def subscribe(
 
     Example: `lali subscribe samoa-tcu-investigate --from-start --once`
 
+    Example: `lali subscribe samoa-tcu-investigate --url https://gateway.example:8440
+    --position desk.position --acknowledge`
+
     Args:
         feed: Id of the feed.
         from_start: Begin at the oldest release that is kept, not at what comes next.
         once: Stop at the present end instead of waiting.
         group: Keep the position under this name, and go on from it.
+        gateway: Where to go by HTTP.
+        position: By HTTP: file that keeps the position, to go on from it.
+        acknowledge: By HTTP: tell the gateway that each release was shown.
         json: Print each release as one line of JSON.
     """
+    settings, come = load_settings(), gateway or GatewayOptions()
+    if (url := come.url_in(settings)) is not None:
+        if group is not None:
+            raise SettingsInvalid("--group is Kafka's; by HTTP a --position file is kept")
+        begin = from_start or once
+        subscriber = http_subscriber(url, feed, come.credentials(), settings, position, begin, once)
+        asyncio.run(_follow_http(subscriber, acknowledge=acknowledge, as_json=json))
+        return
+    if position is not None or acknowledge:
+        raise SettingsInvalid("--position and --acknowledge are for a gateway: --url")
     asyncio.run(
         _follow(
             feed,
-            load_settings(),
+            settings,
             group=group,
             from_start=from_start or once,
             to_end=once,
@@ -80,6 +103,14 @@ async def _follow(
     async with subscriber as releases:
         async for release in releases:
             _show(release, as_json=as_json)
+
+
+async def _follow_http(subscriber: HttpSubscriber, *, acknowledge: bool, as_json: bool) -> None:
+    async with subscriber as releases:
+        async for release in releases:
+            _show(release, as_json=as_json)
+            if acknowledge:
+                await releases.acknowledge(release)
 
 
 def _unit_of(feed: str, settings: Settings) -> str:

@@ -1,0 +1,45 @@
+"""What publishes to a gateway for a command."""
+
+from pathlib import Path
+
+from broker.client.http import Credentials, HttpPublisher, Journal
+from broker.client.salts import kept_key
+from broker.pipeline.seal import OriginatorSeal
+from broker.protect.key_folder import KeyFolder
+from broker.settings import Settings
+
+
+def http_publisher(
+    url: str, credentials: Credentials, journal: Path | None, settings: Settings, unit: str
+) -> HttpPublisher:
+    """Return what publishes for *unit*: sealed here where its keys are here.
+
+    Raises:
+        SettingsInvalid: URL or credentials cannot be used.
+    """
+    return HttpPublisher(
+        url,
+        unit,
+        credentials,
+        salt_key=kept_key(settings.data_folder / "publisher" / f"{unit}.key"),
+        seal=seal_of(settings, unit),
+        journal=open_journal(journal, settings) if journal is not None else None,
+    )
+
+
+def open_journal(folder: Path, settings: Settings) -> Journal:
+    """Return the journal in *folder*; its key is with the publisher's keys, not beside it."""
+    return Journal(folder, key_file=settings.data_folder / "publisher" / "journal.key")
+
+
+def seal_of(settings: Settings, unit: str) -> OriginatorSeal | None:
+    """Return what seals for *unit*, or None where the gateway must: no register is here.
+
+    Raises:
+        SettingsInvalid: There is a register, and it cannot be used.
+    """
+    folder = KeyFolder(settings.key_folder())
+    if settings.protection == "off" or not folder.exists:
+        return None
+    folder.register()
+    return OriginatorSeal(unit, folder.register, folder.keeper)
