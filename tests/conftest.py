@@ -7,6 +7,7 @@ unset                      a local one, from the jars that Maven resolves
 
 import asyncio
 import os
+import shutil
 import socket
 import uuid
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from hypothesis import HealthCheck, settings
 from broker.cluster.jars import kafka_version
 from broker.cluster.local import LocalKafka
 from broker.errors import KafkaUnavailable
+from broker.protect.ceremony import OfficerKey
+from broker.protect.development import FIRST, SECOND, development_key
+from broker.protect.key_folder import KeyFolder
 from broker.wire.admin import admin
 from broker.wire.connection import Connection
 from broker.wire.topics import Topics
@@ -65,6 +69,35 @@ def secure_kafka() -> Iterator[LocalKafka]:
     """A real Kafka on TLS, with passwords, client certificates and ACLs."""
     with LocalKafka(secure=True, heap_mb=768) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def _made_keys() -> KeyFolder:
+    from sealed import new_folder
+
+    return new_folder()
+
+
+@pytest.fixture
+def key_folder(_made_keys: KeyFolder) -> KeyFolder:
+    """A key folder of the test's own; the keys in it are the same in all tests."""
+    from sealed import scratch
+
+    path = scratch() / "keys"
+    shutil.copytree(_made_keys.path, path)
+    return KeyFolder(path)
+
+
+@pytest.fixture
+def first(key_folder: KeyFolder) -> OfficerKey:
+    """The first officer, with the key."""
+    return development_key(key_folder, FIRST)
+
+
+@pytest.fixture
+def second(key_folder: KeyFolder) -> OfficerKey:
+    """The second officer, with the key."""
+    return development_key(key_folder, SECOND)
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """Two people for every change: who may agree to what, and that an approval is good once."""
 
-import shutil
-
 import pytest
-from sealed import new_folder, reason_of, scratch
+from officers import ONE, OTHER, named, proposed
+from sealed import reason_of
 
 from broker.errors import SettingsInvalid
 from broker.protect.ceremony import (
     ChangeRecord,
-    OfficerKey,
     apply,
     approve,
     next_register,
@@ -17,41 +15,13 @@ from broker.protect.ceremony import (
     records,
 )
 from broker.protect.change import Approval, Approved, ChangeKind, check_approved
-from broker.protect.development import FIRST, SECOND, agree, development_key
+from broker.protect.development import FIRST, SECOND, agree
 from broker.protect.key_folder import KeyFolder, write_whole
 
-ONE, OTHER = "1" * 64, "2" * 64
-
-
-@pytest.fixture(scope="module")
-def made() -> KeyFolder:
-    return new_folder()
-
 
 @pytest.fixture
-def folder(made: KeyFolder) -> KeyFolder:
-    path = scratch() / "keys"
-    shutil.copytree(made.path, path)
-    return KeyFolder(path)
-
-
-@pytest.fixture
-def first(folder: KeyFolder) -> OfficerKey:
-    return development_key(folder, FIRST)
-
-
-@pytest.fixture
-def second(folder: KeyFolder) -> OfficerKey:
-    return development_key(folder, SECOND)
-
-
-def proposed(folder: KeyFolder, officer: OfficerKey, digest: str = ONE) -> ChangeRecord:
-    return propose(folder, officer, ChangeKind.BUNDLE, digest)
-
-
-def named(folder: KeyFolder, name: str) -> OfficerKey:
-    """Return the first officer's key, in the hand of *name*."""
-    return OfficerKey(name, folder.path / "officers" / f"{FIRST}.pem")
+def folder(key_folder: KeyFolder) -> KeyFolder:
+    return key_folder
 
 
 def changed(record: ChangeRecord, part: str, **fields) -> ChangeRecord:

@@ -2,49 +2,24 @@
 
 import base64
 import json
-import shutil
 
 import pytest
-from sealed import new_folder, reason_of, scratch
+from officers import named, proposed
+from sealed import reason_of, scratch
 
 from broker.errors import SettingsInvalid
 from broker.protect.ceremony import (
-    ChangeRecord,
     OfficerKey,
     approve,
-    propose,
 )
-from broker.protect.change import ChangeKind, Officer
-from broker.protect.development import FIRST, SECOND, development_key
+from broker.protect.change import Officer
+from broker.protect.development import FIRST
 from broker.protect.key_folder import KeyFolder
 
-ONE, OTHER = "1" * 64, "2" * 64
-
-
-@pytest.fixture(scope="module")
-def made() -> KeyFolder:
-    return new_folder()
-
 
 @pytest.fixture
-def folder(made: KeyFolder) -> KeyFolder:
-    path = scratch() / "keys"
-    shutil.copytree(made.path, path)
-    return KeyFolder(path)
-
-
-@pytest.fixture
-def first(folder: KeyFolder) -> OfficerKey:
-    return development_key(folder, FIRST)
-
-
-@pytest.fixture
-def second(folder: KeyFolder) -> OfficerKey:
-    return development_key(folder, SECOND)
-
-
-def proposed(folder: KeyFolder, officer: OfficerKey, digest: str = ONE) -> ChangeRecord:
-    return propose(folder, officer, ChangeKind.BUNDLE, digest)
+def folder(key_folder: KeyFolder) -> KeyFolder:
+    return key_folder
 
 
 def with_officers(folder: KeyFolder, *more: Officer, **changed: dict) -> KeyFolder:
@@ -56,11 +31,6 @@ def with_officers(folder: KeyFolder, *more: Officer, **changed: dict) -> KeyFold
     content["officers"] += [officer.model_dump() for officer in more]
     file.write_text(json.dumps(content))
     return KeyFolder(folder.path)
-
-
-def named(folder: KeyFolder, name: str) -> OfficerKey:
-    """Return the first officer's key, in the hand of *name*."""
-    return OfficerKey(name, folder.path / "officers" / f"{FIRST}.pem")
 
 
 def _compressed(public: str) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sealed import BUNDLE, FIJI, UNITS, new_folder, reason_of, scratch
+from sealed import BUNDLE, FIJI, UNITS, reason_of, scratch
 
 from broker.errors import SettingsInvalid
 from broker.protect.algorithms import Algorithm
@@ -22,17 +22,9 @@ from broker.protect.public_key import is_public_key, load_p256
 from broker.protect.register import HUB, Holder, Register, key_id_of
 
 
-@pytest.fixture(scope="module")
-def made() -> KeyFolder:
-    return new_folder()
-
-
 @pytest.fixture
-def folder(made: KeyFolder) -> KeyFolder:
-    """A folder of the test's own, with the same keys."""
-    path = scratch() / "keys"
-    shutil.copytree(made.path, path)
-    return KeyFolder(path)
+def folder(key_folder: KeyFolder) -> KeyFolder:
+    return key_folder
 
 
 def edit(folder: KeyFolder, change) -> None:
