@@ -67,6 +67,3 @@ def row_refusal(tmp_path: Path, **changes):
     assert found.draft is None
     assert SECRET not in str(found.refusal)
     return found.line, found.refusal.reason, found.refusal.path
-
-
-# The standard's own files

@@ -208,6 +208,3 @@ def test_a_date_out_of_range_is_not_repeated_on_standard_error(template, tmp_pat
 
     assert ran.stdout.strip() == "['prs_Birthdate']"
     assert ran.stderr == ""
-
-
-# Rows
