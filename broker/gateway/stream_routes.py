@@ -19,11 +19,12 @@ from broker.gateway.paging import Page, read_page
 from broker.gateway.problems import Problem, documented
 
 MEDIA_TYPE = "text/event-stream"
-#: A comment so often, seconds: what stands between notices that the stream lives.
-_ALIVE_SECONDS = 15.0
+#: A comment so often, seconds: what stands between notices that the stream lives. A reader that
+#: may read no more is told no later, though nothing comes.
+_ALIVE_SECONDS = 5.0
 _ALIVE = b": alive\n\n"
-#: How often a stream asks whether its reader may still read, seconds.
-_ASKED_AGAIN_SECONDS = 5.0
+#: Whether its reader may still read is asked before what is sent; of many events so often.
+_ASKED_AGAIN_SECONDS = 0.5
 _AGAIN_SECONDS = 2.0
 _ITEMS_AT_ONCE = 100
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
