@@ -8,5 +8,6 @@ run .venv/bin/ruff check broker connectors tests benchmarks
 run .venv/bin/mypy
 run .venv/bin/lint-imports
 run .venv/bin/lali schema check
+run .venv/bin/lali schema asyncapi --check
 run .venv/bin/lali policy check
 run .venv/bin/lali policy test
