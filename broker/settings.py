@@ -127,6 +127,12 @@ class Settings(BaseSettings):
         description="32 secret bytes that sign cursors; gateways that stand for one another share "
         "them. None: made in the data folder.",
     )
+    gateway_emergency: str | None = Field(
+        None,
+        max_length=200,
+        description="Emergency numbers that the form of civil society shows, such as "
+        "`Fiji 917, Vanuatu 111`.",
+    )
     gateway_url: str | None = Field(
         None,
         description="For clients: go by HTTP to this gateway. None: to Kafka. "

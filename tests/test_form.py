@@ -25,7 +25,8 @@ HOSTILE = "\"><script>alert(1)</script>'{{7*7}}</textarea>"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def behind(kafka, tmp_path_factory):
-    settings = settings_of(kafka, "form.", tmp_path_factory.mktemp("form"))
+    folder = tmp_path_factory.mktemp("form")
+    settings = settings_of(kafka, "form.", folder, gateway_emergency="Fiji 917 & more")
     async with Behind(settings) as found:
         yield found
 
@@ -54,6 +55,11 @@ async def test_a_stranger_is_asked_for_a_key_and_learns_nothing_else(stranger):
     assert 'name="key"' in page.body
     assert "headline" not in page.body
     assert "Basic" not in page.headers["WWW-Authenticate"]
+
+
+async def test_the_local_emergency_number_comes_first(stranger, person):
+    for page in (await stranger.get(), await person.get()):
+        assert "call your local emergency number first: Fiji 917 & more." in page.text
 
 
 async def test_a_wrong_key_and_one_that_may_not_report_look_the_same(behind, stranger):

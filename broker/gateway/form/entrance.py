@@ -64,6 +64,7 @@ class Entrance:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self.sessions = Sessions(doors.secret)
+        self._emergency = doors.settings.gateway_emergency
 
     def visitor(self, request: Request) -> Visitor:
         """Return who is there, and count the request.
@@ -114,7 +115,7 @@ class Entrance:
         """Return a page for somebody who is signed in."""
         unit = self._doors.community.units[visitor.caller.unit]
         token = self.sessions.token(visitor.session)
-        known = {"visitor": visitor, "unit": unit, "token": token}
+        known = {"visitor": visitor, "unit": unit, "token": token, "emergency": self._emergency}
         response = page(request, template, status, **{**known, **values})
         self.remember(request, response, visitor)
         return response
@@ -125,7 +126,8 @@ class Entrance:
         """Return the page that asks for a key; *typed* goes on from it."""
         session = self._stranger(request) or self.sessions.begin("", self._now())
         token = self.sessions.token(session)
-        given = {"visitor": None, "typed": typed, "error": error, "token": token}
+        told = {"error": error, "emergency": self._emergency}
+        given = {"visitor": None, "typed": typed, "token": token, **told}
         response = page(request, "sign_in", status, **given)
         if status == 401:
             # A scheme that no browser answers by itself (RFC 9110, section 11.6.1).
