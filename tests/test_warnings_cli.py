@@ -140,7 +140,7 @@ def test_nothing_is_said_of_the_reach_of_an_originator_that_the_bundle_does_not_
 
 
 def test_policy_is_asked_about_so_many_and_it_is_said_where_that_ends(telling, lali, monkeypatch):
-    monkeypatch.setattr("broker.cli.publish._MOST_ASKED", 2)
+    monkeypatch.setattr("broker.cli.warnings._MOST_ASKED", 2)
     lines = telling.with_name("many.jsonl")
     lines.write_text(f"{json.dumps(json.loads(telling.read_text()))}\n" * 3)
 

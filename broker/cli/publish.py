@@ -17,7 +17,7 @@ from broker.cli import print_json
 from broker.cli.gateway_options import GatewayOptions
 from broker.cli.http_publishing import http_publisher
 from broker.cli.plain import plain
-from broker.cli.warnings import decider_of, warning_line, warnings_of
+from broker.cli.warnings import Warned, warn, warnings_in
 from broker.client import Attempt, Publisher
 from broker.client.files import FromFile, alerts_in
 from broker.client.http import HttpPublisher
@@ -26,17 +26,10 @@ from broker.clock import epoch_ms
 from broker.errors import KafkaUnavailable, LaliError, Rejected, SettingsInvalid
 from broker.keys import client_protection
 from broker.model.codes import Consent, PermittedAction, SourceType, Status, Tlp, Urgency
-from broker.model.warning import AlertWarning
 from broker.settings import Settings, load_settings
 from broker.wire.access import Principals
 from broker.wire.identity import connection_as
 from broker.wire.topics import Topics
-
-#: How many alerts policy is asked about before they are sent: each may take 20 ms.
-_MOST_ASKED = 500
-
-#: By file, line and alert.
-_Warnings = dict[tuple[str, int, str], tuple[AlertWarning, ...]]
 
 
 @Parameter(name="*")
@@ -122,9 +115,9 @@ def publish(
         raise SettingsInvalid("name at least one file")
     said = (options or LabelOptions()).said() | ({"originator": as_} if as_ else {})
     found = [one for path in files for one in alerts_in(path, label_file=label, label=said)]
-    warnings = _warnings(found)
+    warnings = warnings_in(found, load_settings(), epoch_ms())
     if not json:
-        _warn(warnings)
+        warn(warnings)
     lines = _refused(found)
     if not dry_run:
         settings = load_settings()
@@ -218,30 +211,7 @@ def _outcome(one: FromFile, attempt: Attempt) -> Line:
     return _line(one, outcome=sent.state, partition=sent.partition, offset=sent.offset)
 
 
-def _warnings(found: Iterable[FromFile]) -> _Warnings:
-    decider, now = decider_of(load_settings()), epoch_ms()
-    warnings: _Warnings = {}
-    for one in found:
-        if one.alert is not None:
-            asked = decider if len(warnings) < _MOST_ASKED else None
-            warnings[_key(_line(one))] = warnings_of(one.alert, asked, now)
-    if len(warnings) > _MOST_ASKED:
-        sys.stderr.write(f"policy was asked about the first {_MOST_ASKED} alerts only\n")
-    return warnings
-
-
-def _key(line: Line) -> tuple[str, int, str]:
-    return line.file, line.line, line.alert_id
-
-
-def _warn(warnings: _Warnings) -> None:
-    # Before anything is sent: whoever watches can still stop it.
-    for (file, line, _), found in warnings.items():
-        for warning in found:
-            sys.stderr.write(f"{plain(file)}:{line}: {warning_line(warning)}\n")
-
-
-def _show(lines: list[Line], warnings: _Warnings, *, as_json: bool) -> None:
+def _show(lines: list[Line], warnings: Warned, *, as_json: bool) -> None:
     refused = sum(line.refused for line in lines)
     if as_json:
         counts = {"published": len(lines) - refused, "refused": refused}
@@ -257,7 +227,7 @@ def _show(lines: list[Line], warnings: _Warnings, *, as_json: bool) -> None:
     console.print(f"{len(lines) - refused} not refused, {refused} refused")
 
 
-def _as_json(line: Line, warnings: _Warnings) -> dict[str, Any]:
-    found = warnings.get(_key(line), ())
+def _as_json(line: Line, warnings: Warned) -> dict[str, Any]:
+    found = warnings.get((line.file, line.line, line.alert_id), ())
     said = [each.model_dump(mode="json", exclude_none=True) for each in found]
     return asdict(line) | {"warnings": said}

@@ -1,5 +1,10 @@
 """Warnings before an alert is published, for people: a code, a place, and what to do."""
 
+import sys
+from collections.abc import Iterable
+
+from broker.cli.plain import plain
+from broker.client.files import FromFile
 from broker.errors import BundleInvalid
 from broker.model.alert import Alert
 from broker.model.warning import AlertWarning, WarningCode
@@ -9,6 +14,12 @@ from broker.policy.acquainted import every_name
 from broker.policy.bundle import load_bundle
 from broker.policy.decide import Decider
 from broker.settings import Settings
+
+#: How many alerts policy is asked about before they are sent: each may take 20 ms.
+_MOST_ASKED = 500
+
+#: The warnings of alerts in files, by file, line and alert.
+Warned = dict[tuple[str, int, str], tuple[AlertWarning, ...]]
 
 _IDENTIFIES = "identifies somebody; the summary is written for release"
 _SAID = {
@@ -48,6 +59,27 @@ def decider_of(settings: Settings) -> Decider | None:
         return Decider(load_bundle(settings.bundle))
     except BundleInvalid:
         return None  # the broker decides by its own; publishing needs none
+
+
+def warnings_in(found: Iterable[FromFile], settings: Settings, moment: int) -> Warned:
+    """Return the warnings of each alert that was *found* in files, at *moment*."""
+    decider = decider_of(settings)
+    warned: Warned = {}
+    for one in found:
+        if one.alert is not None:
+            asked = decider if len(warned) < _MOST_ASKED else None
+            place = one.path.name, one.line, str(one.alert.label.alert_id)
+            warned[place] = warnings_of(one.alert, asked, moment)
+    if len(warned) > _MOST_ASKED:
+        sys.stderr.write(f"policy was asked about the first {_MOST_ASKED} alerts only\n")
+    return warned
+
+
+def warn(warned: Warned) -> None:
+    """Write *warned* to standard error; before anything is sent, so that it can be stopped."""
+    for (file, line, _), found in warned.items():
+        for warning in found:
+            sys.stderr.write(f"{plain(file)}:{line}: {warning_line(warning)}\n")
 
 
 def warning_line(warning: AlertWarning) -> str:
