@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import sys
 import uuid
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -16,6 +19,7 @@ from broker.audit.log import read_audit
 from broker.gateway.caller import Right
 from broker.gateway.cursor import Cursors
 from broker.gateway.taxii.routes import collection_id
+from broker.keys import init_keys
 from broker.model.release import ReleaseView
 from broker.resources import shipped
 from broker.stix import objects_of
@@ -109,6 +113,15 @@ async def read(behind, feed, unit, per_request):
         return [each for page in pages for each in page.get("objects", ())]
 
     return await asyncio.to_thread(read_all)
+
+
+async def until_read(behind, feed, unit):
+    """Wait until a collection has objects; return them."""
+    async with asyncio.timeout(120):
+        while True:
+            if found := await read(behind, feed, unit, 1000):
+                return found
+            await asyncio.sleep(0.2)
 
 
 async def of_feed(behind, feed, unit):
@@ -252,7 +265,7 @@ async def test_a_cursor_is_of_one_collection_and_cannot_be_made(behind):
     cursors = [
         Cursors(secret, "taxii").sealed("fiji-tcu-investigate", {0: 1}),
         page["next"],  # of the same feed, for another use
-        first["next"][:-2] + "AA",
+        ("B" if first["next"][0] == "A" else "A") + first["next"][1:],
         "x",
         "",
     ]
@@ -488,3 +501,51 @@ async def test_no_path_below_answers_in_another_form(behind):
 
     answer = await asyncio.to_thread(raw)
     assert (answer.status_code, answer.headers["Content-Type"]) == (401, MEDIA)
+
+
+async def test_the_documented_program_prints_the_reports_of_every_feed(behind):
+    page = (Path(__file__).parents[1] / "docs" / "taxii.md").read_text()
+    program = page.partition("```python\n")[2].partition("```")[0]
+    key = behind.headers(UNIT_OF_FEED)["Authorization"].removeprefix("Bearer ")
+    known = {
+        "LALI_GATEWAY": behind.url,
+        "LALI_KEY": key,
+        "LALI_KEY_ID": key.split("_")[1],
+    }
+    ran = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, env={**os.environ, **known},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await ran.communicate()
+
+    assert ran.returncode == 0, err.decode()
+    lines = out.decode().splitlines()
+    assert len(lines) >= ALERTS
+    assert {line.split()[0] for line in lines} == {FEED}
+
+
+async def test_what_only_the_partners_key_opens_is_a_label_and_a_sealed_record(
+    kafka, topics, tmp_path
+):
+    settings = settings_of(kafka, topics.prefix, tmp_path, protection="required")
+    init_keys(settings, entrusted=[FEED])
+    async with Behind(settings) as it:
+        alert_id = await publish(it)
+        opened = await until_report(it, alert_id, lambda report: True)
+        assert opened["name"] == "SYNTHETIC-summary"
+        assert "record" not in opened["extensions"][EXTENSION_ID]
+
+        feed, unit = "fiji-tcu-investigate", "fiji-tcu"
+        (item,) = await it.shown(alert_id, feed, unit)
+        objects = await until_read(it, feed, unit)
+        (sealed,) = (each for each in objects if each["type"] == "report")
+        told = sealed["extensions"][EXTENSION_ID]
+        assert (told["sealed"], told["record"]) == (True, item["record"])
+        assert told["label"]["alert_id"] == alert_id
+        text = json.dumps([{**each, "extensions": {}} for each in objects])
+        assert "SYNTHETIC" not in text
+        bundle = {"type": "bundle", "id": f"bundle--{uuid.uuid4()}", "objects": objects}
+        assert validate_instance(bundle, STRICT).is_valid
+        assert {each["type"] for each in objects} == {
+            "identity", "extension-definition", "marking-definition", "location", "report",
+        }  # fmt: skip
