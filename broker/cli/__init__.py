@@ -39,7 +39,7 @@ app.command(
 app.command(
     "broker.cli.run:run",
     name="run",
-    help="One role in a process of its own: accept, route or deliver.",
+    help="One role in a process of its own: accept, route, deliver or gateway.",
 )
 app.command("broker.cli.publish:publish", name="publish", help="Publish alerts from files.")
 app.command("broker.cli.subscribe:subscribe", name="subscribe", help="Follow one feed.")

@@ -1,6 +1,7 @@
 """`lali run`: one role in a process of its own."""
 
 import asyncio
+from collections.abc import Callable
 
 from broker.app import Parts, Role, make_parts, make_role, run_roles
 from broker.errors import KafkaRefused, KafkaUnavailable
@@ -11,20 +12,32 @@ from broker.wire.welcome import require_welcome
 
 
 def run(role: str) -> None:
-    """Run one role until it is stopped: accept, route or deliver.
+    """Run one role until it is stopped: accept, route, deliver or gateway.
 
     Several processes of one role share its work. The topics must exist: `lali topics apply`.
 
     Example: `lali run route`
 
     Args:
-        role: accept, route or deliver.
+        role: accept, route, deliver or gateway.
     """
     settings = load_settings()
     configure_logs(settings.log_form, settings.log_level)
     parts = make_parts(settings)
     made = make_role(parts, role)
-    asyncio.run(_run(parts, role, made))
+    with asyncio.Runner(loop_factory=_loop_of(role)) as runner:
+        runner.run(_run(parts, role, made))
+
+
+def _loop_of(role: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the event loop of *role*: the gateway's many sockets are uvloop's."""
+    if role != "gateway":
+        return None
+    try:
+        import uvloop
+    except ImportError:  # not made for every system
+        return None
+    return uvloop.new_event_loop
 
 
 async def _run(parts: Parts, role: str, made: Role) -> None:
