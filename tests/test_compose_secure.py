@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from broker.cluster.protection import Protection, protected_settings
+from broker.private_files import Passwords, new_password
 from broker.settings import Settings
+from broker.wire.access import Principals
 from broker.wire.identity import connection_as
 
 ROOT = Path(__file__).parents[1]
@@ -18,8 +20,9 @@ DOCKER = ROOT / "deploy" / "docker"
 PLAIN = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 SECURE = yaml.safe_load((DOCKER / "secure.yml").read_text())
 SERVICES = SECURE["services"]
-CLIENTS = ("provision", "topics", "accept", "route", "deliver")
+CLIENTS = ("provision", "hand-out", "operator", "topics", "accept", "route", "deliver", "gateway")
 SCRIPT = runpy.run_path(str(DOCKER / "secure_files.py"))
+HANDED = runpy.run_path(str(DOCKER / "hand_out.py"))
 
 
 def properties():
@@ -86,20 +89,54 @@ def test_roles_may_read_passwords_and_not_write_them_and_none_sees_the_authority
         sources = {mount[0]: mount[2:] for mount in mounts}
         assert ("secure-authority" in sources) == (name == "certificates")
         assert ("secure-kafka" in sources) == (name in {"certificates", "kafka"})
-        if name in {"topics", "accept", "route", "deliver"}:
-            assert sources["secure-credentials"] == ["ro"]
-    assert "secure-credentials" not in str(SERVICES["kafka"])
+        holds_all = name in {"certificates", "provision", "hand-out", "operator"}
+        assert ("secure-credentials" in sources) == holds_all
+        if name in HANDED["SERVICES"]:
+            assert mounts == [[f"secure-{name}", "/var/lib/lali-credentials", "ro"]]
+
+
+def test_a_service_is_handed_the_password_of_its_own_principal_and_no_other(tmp_path):
+    credentials, names = tmp_path / "credentials", Principals()
+    for role in (*HANDED["SERVICES"], "officer"):
+        Passwords(credentials).write(names.role(role), new_password())
+    (credentials / "ca.pem").write_text("ca")
+    for service in HANDED["SERVICES"]:
+        (tmp_path / service).mkdir()
+
+    for _ in range(2):
+        HANDED["hand_out"](credentials, tmp_path, names)
+
+    for service in HANDED["SERVICES"]:
+        files = {file.name: file for file in (tmp_path / service).iterdir()}
+        own = f"role.{service}.password"
+        assert set(files) == {"ca.pem", own}
+        assert files[own].read_text() == (credentials / own).read_text()
+        assert stat.S_IMODE(files[own].stat().st_mode) == 0o600
+
+
+def test_every_service_that_connects_is_handed_its_credentials():
+    mounts = {mount.split(":")[0]: mount.split(":")[1] for mount in SERVICES["hand-out"]["volumes"]}
+    connecting = {name for name, each in PLAIN.items() if each.get("command", [""])[0] == "run"}
+
+    assert set(HANDED["SERVICES"]) == connecting | {"topics"}
+    for name in HANDED["SERVICES"]:
+        assert mounts[f"secure-{name}"] == f"{HANDED['HANDED']}/{name}"
+        assert f"secure-{name}" in SECURE["volumes"]
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
+    assert all(f"/var/lib/lali-handed/{name}" in dockerfile for name in HANDED["SERVICES"])
 
 
 def test_certificates_come_before_kafka_passwords_before_topics():
     done, healthy = "service_completed_successfully", "service_healthy"
     assert SERVICES["kafka"]["depends_on"] == {"certificates": {"condition": done}}
     assert SERVICES["provision"]["depends_on"] == {"kafka": {"condition": healthy}}
-    assert SERVICES["topics"]["depends_on"] == {"provision": {"condition": done}}
+    assert SERVICES["hand-out"]["depends_on"] == {"provision": {"condition": done}}
+    assert SERVICES["topics"]["depends_on"] == {"hand-out": {"condition": done}}
+    assert SERVICES["operator"]["profiles"] == ["operator"]
 
 
 def test_what_is_new_has_few_rights_and_publishes_no_port():
-    for name in ("certificates", "provision"):
+    for name in ("certificates", "provision", "hand-out", "operator"):
         service = SERVICES[name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
