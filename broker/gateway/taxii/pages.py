@@ -21,6 +21,8 @@ from broker.pipeline.holdings import LedgerBehind
 
 #: Records looked at for one page, and at once.
 _MOST_LOOKED_AT, _AT_ONCE = 2_000, 100
+#: Making the objects of so many takes some tens of milliseconds.
+_AT_A_STRETCH = 8
 _PARTITION_BITS, _PROFILE_BITS = 16, 12
 
 
@@ -97,7 +99,8 @@ class Collection:
                     raise behind_schedule() from None
                 if not reading.take(row, found):
                     return True
-            await asyncio.sleep(0)  # a long search lets others be served
+                if reading.looked_at % _AT_A_STRETCH == 0:
+                    await asyncio.sleep(0)  # others are served meanwhile
         return False
 
     def _rows(
