@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
-from broker.client.http import Credentials, HttpPublisher, Journal
+from broker.client.http import Credentials, HttpPublisher, Journal, Patience
 from broker.client.salts import kept_key
 from broker.pipeline.seal import OriginatorSeal
 from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings
+
+#: Somebody sits before the screen.
+_PATIENCE = Patience(seconds=20, attempts=6)
 
 
 def http_publisher(
@@ -24,6 +27,7 @@ def http_publisher(
         salt_key=kept_key(settings.data_folder / "publisher" / f"{unit}.key"),
         seal=seal_of(settings, unit),
         journal=open_journal(journal, settings) if journal is not None else None,
+        patience=_PATIENCE if journal is None else None,
     )
 
 

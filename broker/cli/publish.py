@@ -170,6 +170,9 @@ async def _send_as(publisher: Publisher | HttpPublisher, group: list[FromFile]) 
     alerts = [one.alert for one in group if one.alert is not None]
     async with publisher:
         attempts = [attempt async for attempt in publisher.publish_all(alerts)]
+    missed = [each.error for each in attempts if isinstance(each.error, KafkaUnavailable)]
+    if missed and len(missed) == len(attempts):
+        raise missed[0]
     return [_outcome(one, attempt) for one, attempt in zip(group, attempts, strict=True)]
 
 

@@ -5,15 +5,9 @@ before its publisher is told so; it leaves once the gateway has it. What the gat
 for good stays, set aside with its reason, until somebody looks at it. One process uses a
 journal at a time.
 
-journal   the records (broker.client.journal_file)
-lock      held by the process that uses it
-key       32 secret bytes, unless they are kept elsewhere; without them nothing can be read
 """
 
-import fcntl
-import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -24,37 +18,17 @@ from broker.client.journal_file import (
     RECORD_BYTES,
     JournalFile,
     Record,
-    salvaged,
-    sync_folder,
 )
-from broker.client.salts import KEY_BYTES
+from broker.client.journal_folder import JournalFolder
+from broker.client.journal_mending import Mended, mended
 from broker.errors import SettingsInvalid
-from broker.private_files import private_folder, write_private
 
 #: A file with this many bytes that nobody needs is written anew.
 _WORTH_COMPACTING = 1 << 18
-_OTHERS = 0o077
 
 
 class JournalFull(Exception):
     """It holds as much as it may, or the disk takes no more; the alert is not kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mended:
-    """What a damaged journal gave.
-
-    Attributes:
-        waiting: Alerts that wait still.
-        set_aside: Alerts that were refused.
-        unreadable_bytes: How much of the file could not be read.
-        kept: The damaged file, as it was.
-    """
-
-    waiting: int
-    set_aside: int
-    unreadable_bytes: int
-    kept: Path
 
 
 class Journal:
@@ -71,11 +45,9 @@ class Journal:
     def __init__(
         self, folder: Path, *, key_file: Path | None = None, most_bytes: int = 64 << 20
     ) -> None:
-        self.folder = folder
-        self._key_file = key_file or folder / "key"
+        self._folder = JournalFolder(folder, key_file or folder / "key")
         self._most = most_bytes
-        self._path = folder / "journal"
-        self._lock: int | None = None
+        self._path = self._folder.journal
         self._file: JournalFile | None = None
         self._secret = b""
         self._number = 0
@@ -90,8 +62,7 @@ class Journal:
             SettingsInvalid: Another process has it, or its key or file cannot be used;
                 `JournalDamaged` where something in it was changed.
         """
-        private_folder(self.folder)
-        self._lock = _locked(self.folder / "lock")
+        self._folder.lock()
         try:
             self._open()
         except BaseException:
@@ -109,9 +80,7 @@ class Journal:
         if self._file is not None:
             self._file.close()
             self._file = None
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._folder.unlock()
 
     @property
     def count(self) -> int:
@@ -190,21 +159,12 @@ class Journal:
         Raises:
             SettingsInvalid: Another process has it, or nothing can be read.
         """
-        private_folder(self.folder)
-        self._lock = _locked(self.folder / "lock")
-        try:
-            key = self._key()
-            records, lost = salvaged(self._path, key)
-            kept = _unused(self.folder)
-            kept.hardlink_to(self._path)
-            self._file = JournalFile.written(self._path, key, _risen(records))
-            self._replay(self._file.records)
-            return Mended(len(self._waiting), len(self._aside), lost, kept)
-        finally:
-            self.__exit__(None, None, None)
+        lost, kept = mended(self._folder)
+        with self:
+            return Mended(self.count, len(self._aside), lost, kept)
 
     def _open(self) -> None:
-        self._secret = self._key()
+        self._secret = self._folder.key()
         self._path.with_name("journal.new").unlink(missing_ok=True)
         if self._path.exists():
             self._file = JournalFile(self._path, self._secret)
@@ -213,20 +173,6 @@ class Journal:
         self._replay(self._file.records)
         if self._spare:
             self._compacted()
-
-    def _key(self) -> bytes:
-        if not self._key_file.exists():
-            if self._path.exists():
-                raise SettingsInvalid(f"{self._key_file.name}: the journal's key is gone")
-            self._key_file.parent.mkdir(parents=True, exist_ok=True)
-            write_private(self._key_file, os.urandom(KEY_BYTES))
-            sync_folder(self._key_file.parent)
-        if self._key_file.stat().st_mode & _OTHERS:
-            raise SettingsInvalid(f"{self._key_file.name}: others may read it: chmod 600")
-        key = self._key_file.read_bytes()
-        if len(key) != KEY_BYTES:
-            raise SettingsInvalid(f"{self._key_file.name} is no journal key")
-        return key
 
     def _replay(self, records: Iterable[Record]) -> None:
         self._waiting.clear()
@@ -302,29 +248,3 @@ class Journal:
         if number not in self._aside:
             raise SettingsInvalid(f"nothing is set aside under number {number}")
         return self._aside[number]
-
-
-def _locked(file: Path) -> int:
-    number = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(number)
-        raise SettingsInvalid(f"{file.parent.name}: another process uses this journal") from None
-    return number
-
-
-def _risen(records: Iterable[Record]) -> Iterator[Record]:
-    """Yield *records* as far as their numbers rise: a copy of one is none."""
-    last = 0
-    for record in records:
-        if record.number > last:
-            last = record.number
-            yield record
-
-
-def _unused(folder: Path) -> Path:
-    number = 1
-    while (folder / f"damaged-{number}").exists():
-        number += 1
-    return folder / f"damaged-{number}"

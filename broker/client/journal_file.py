@@ -115,7 +115,7 @@ class JournalFile:
 
     def __init__(self, path: Path, key: bytes) -> None:
         data = path.read_bytes()
-        self._cipher = _cipher_of(data, key)
+        self._cipher = cipher_of(data, key)
         self._notes, told = _newest_note(data, self._cipher)
         self.records = list(_in_order(data, self._cipher))
         self.end = self.records[-1].end if self.records else RECORDS_AT
@@ -178,26 +178,6 @@ class JournalFile:
         os.fsync(self._number)
 
 
-def salvaged(path: Path, key: bytes) -> tuple[list[Record], int]:
-    """Return the authentic records of a damaged file, and how many bytes are none.
-
-    Raises:
-        JournalDamaged: Both headers are gone, or the key is another: nothing can be read.
-    """
-    data = path.read_bytes()
-    cipher = _cipher_of(data, key)
-    found: list[Record] = []
-    place, lost = RECORDS_AT, 0
-    while place < len(data):
-        record = cipher.opened(data, place)
-        if record is None:
-            place, lost = place + 1, lost + 1
-        else:
-            found.append(record)
-            place = record.end
-    return found, lost
-
-
 def sync_folder(folder: Path) -> None:
     """Make sure that the names of new files in *folder* are on the disk."""
     number = os.open(folder, os.O_RDONLY)
@@ -211,7 +191,12 @@ def _damaged(where: str) -> JournalDamaged:
     return JournalDamaged(f"the journal is damaged {where}: `lali journal mend` saves the rest")
 
 
-def _cipher_of(data: bytes, key: bytes) -> Cipher:
+def cipher_of(data: bytes, key: bytes) -> Cipher:
+    """Return what seals the records of the file that begins with *data*.
+
+    Raises:
+        JournalDamaged: Both headers are gone, or the key is another.
+    """
     for place in (0, _HEADER_BYTES):
         header = data[place : place + _HEADER_BYTES]
         cipher = Cipher(key, header[len(_MAGIC) : len(_MAGIC) + _ID_BYTES])
