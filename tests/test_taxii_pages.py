@@ -20,7 +20,7 @@ from broker.gateway.shelf import Shelf
 from broker.gateway.taxii.asked import Asked, Match, written
 from broker.gateway.taxii.library import Library
 from broker.gateway.taxii.pages import Collection
-from broker.model.compartment import ALL_COMPARTMENTS
+from broker.model.compartment import ALL_COMPARTMENTS, Compartment, mask_of
 from broker.model.release import ReleaseKind
 from broker.pipeline.project import encode_moment, narrow, read_release, recall
 from broker.stix.identifiers import object_id
@@ -330,6 +330,24 @@ def test_files_and_what_is_shared_are_found_among_all():
     for kind in ("file", "marking-definition", "extension-definition", "location"):
         page = desk.page(match=Match(ids=frozenset({kinds[kind]})))
         assert {each.id for each in page.objects} == {kinds[kind]}
+
+
+def test_a_file_is_looked_for_only_where_there_is_evidence():
+    evidence = mask_of([Compartment.EVIDENCE])
+    desk = desk_with([(0, evidence), (1, ALL_COMPARTMENTS & ~evidence), (2, evidence)])
+    files = {each.id for each in desk.page().objects if each.value["type"] == "file"}
+    looked_at = []
+    serve = desk.permitting.serve
+
+    async def watched(row):
+        looked_at.append(row.partition)
+        return await serve(row)
+
+    desk.permitting.serve = watched
+    for each in files:
+        assert {e.id for e in desk.page(match=Match(ids=frozenset({each}))).objects} == {each}
+    assert len(files) == 2
+    assert set(looked_at) == {0, 2}
 
 
 def test_an_object_of_another_feed_is_not_found():

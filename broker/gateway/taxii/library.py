@@ -14,11 +14,15 @@ from broker.gateway.serve import Served
 from broker.gateway.shelf import Shelved
 from broker.gateway.taxii.asked import Match, microseconds, written
 from broker.model.codelists import COUNTRIES
+from broker.model.compartment import Compartment, mask_of
 from broker.model.release import ReleaseKind, ReleaseView
+from broker.pipeline.project import read_release
 from broker.stix import StixObject, objects_of
 from broker.stix.identifiers import alert_prefix, prefix_in
 from broker.stix.shared import shared_ids
 from broker.wire.alert_codec import decode_release
+
+_EVIDENCE = mask_of([Compartment.EVIDENCE])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ class Library:
         Raises:
             LedgerBehind, PolicyFailed: Ask again.
         """
+        if _wants_files_only(match) and not read_release(row.value).profile & _EVIDENCE:
+            return None  # an id of a file leads to no alert: all of a feed may have to be seen
         shown = await self.shown(row)
         if shown is None:
             return None
@@ -124,6 +130,10 @@ class Library:
                 ids = behind if other.offset > row.offset else before
                 ids.update(each.id for each in shown.objects)
         return before, behind
+
+
+def _wants_files_only(match: Match) -> bool:
+    return bool(match.ids) and all(each.startswith("file--") for each in match.ids)
 
 
 def _view(row: Shelved, served: Served) -> ReleaseView:
