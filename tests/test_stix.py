@@ -350,6 +350,36 @@ def test_every_object_of_an_alert_has_the_official_marking(tlp):
             assert each["object_marking_refs"] == [wanted]
 
 
+#: As OASIS publishes them in cti-stix-common-objects, tlp-2.0.
+OFFICIAL = {
+    "TLP:CLEAR": ("94868c89-83c2-464b-929b-a1a8aa3c8487", "clear"),
+    "TLP:GREEN": ("bab4a63c-aed9-4cf5-a766-dfca5abac2bb", "green"),
+    "TLP:AMBER": ("55d920b0-5e8b-4f79-9ee9-91f868d9b421", "amber"),
+    "TLP:AMBER+STRICT": ("939a9414-2ddd-4d32-a0cd-375ea402b003", "amber+strict"),
+    "TLP:RED": ("e828b379-4e03-4974-9ac4-e53a884c97c1", "red"),
+}
+
+
+@pytest.mark.parametrize("tlp", [tlp for tlp in Tlp if tlp is not Tlp.UNKNOWN])
+def test_markings_are_the_objects_that_oasis_publishes(tlp):
+    found = marking(tlp)
+    number, word = OFFICIAL[found["name"]]
+
+    assert found == {
+        "type": "marking-definition",
+        "spec_version": "2.1",
+        "id": f"marking-definition--{number}",
+        "created": "2022-10-01T00:00:00.000Z",
+        "name": f"TLP:{tlp.value.replace('_', '+')}",
+        "extensions": {
+            "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d": {
+                "extension_type": "property-extension",
+                "tlp_2_0": word,
+            }
+        },
+    }
+
+
 def test_a_marking_that_is_not_known_is_red():
     assert marking(Tlp.UNKNOWN)["name"] == "TLP:RED"
     assert marking_id(Tlp.UNKNOWN) == "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"
