@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 import structlog
 from forming import OTHER_UNIT, REPORT, UNIT, Person, key_of
-from gatewaying import Behind, settings_of
+from gatewaying import Behind, draft, settings_of
 
 from broker.gateway.caller import Right
 from broker.gateway.form.pages import STYLE, STYLE_PATH
@@ -359,3 +359,18 @@ async def test_the_reference_shows_every_operation_of_the_api(behind, stranger):
             assert f'id="{method}{path}"' in page.body
     assert "/report" not in document["paths"]
     assert f"curl {behind.url}/v1/alerts" in page.text
+
+
+async def test_an_id_that_another_organisation_used_first_tells_nothing_of_its_alert(
+    behind, person
+):
+    alert_id = await behind.publish(OTHER_UNIT, source_type="CIVIL_SOCIETY")
+    await behind.shown(alert_id)
+    assert (await person.get(f"/report/sent/{alert_id}")).status == 404
+    taken = draft(originator=UNIT, alert_id=alert_id)
+    status, *_ = await behind.call("POST", "/v1/alerts", UNIT, json=taken)
+    assert status == 202
+    page = await _until(person, alert_id, "Could not be accepted")
+    assert "Nobody has received it" in page.text
+    assert "About" not in page.text
+    assert "Take it back" not in page.text

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from broker.gateway.form.capitals import possible_names
 from broker.gateway.form.countries import NAMES, country_of
-from broker.gateway.form.drafting import draft_of, mistakes_in
+from broker.gateway.form.drafting import draft_of
+from broker.gateway.form.mistakes import mistakes_in
 from broker.gateway.form.questions import AGREED, CLASSES, SEVERALS, SINGLES, TEXTS
 from broker.gateway.form.session import LIFE_MS, Sessions
 from broker.gateway.form.typed import typed_in

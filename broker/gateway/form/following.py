@@ -151,7 +151,7 @@ def report_of(
         alert_id=alert_id,
         number=str(alert_id)[:8],
         sent_at=sent_at,
-        about=_about(doors, alert_id),
+        about=_about(doors, visitor.caller.unit, alert_id),
         state=state,
         says=says,
         can_withdraw=standing.state == "ACCEPTED",
@@ -195,11 +195,11 @@ def _counted(number: int, does: str, more: str = "") -> str:
     return f"{who} {does}{', ' if more else ''}{more}."
 
 
-def _about(doors: Doors, alert_id: UUID) -> str:
+def _about(doors: Doors, unit: str, alert_id: UUID) -> str:
     holding = doors.holdings.peek(alert_id)
-    if holding is None:
-        return ""
-    view = holding.view()
+    view = holding.view() if holding else {}
+    if view.get("originator") != unit:
+        return ""  # not decided yet, or another unit's: whoever uses an id first has it
     kinds = [questions.words_of("kinds", str(each)) for each in view.get("exploitation", ())]
     lands = [NAMES.get(str(each), "") for each in view.get("countries_destination", ())]
     return " · ".join(part for part in ("; ".join(kinds), ", ".join(lands)) if part)

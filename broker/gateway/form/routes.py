@@ -11,8 +11,8 @@ from broker.errors import Rejected
 from broker.gateway.doors import Doors
 from broker.gateway.form import following, questions
 from broker.gateway.form.countries import OFFERED
-from broker.gateway.form.drafting import Mistake, mistake_of, mistakes_in
 from broker.gateway.form.entrance import Entrance, Visitor
+from broker.gateway.form.mistakes import Mistake, mistake_of, mistakes_in
 from broker.gateway.form.page_route import page_router
 from broker.gateway.form.pages import FOR_EVER, STYLE, STYLE_PATH, moved
 from broker.gateway.form.received import Received, received
