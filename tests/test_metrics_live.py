@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 import urllib.request
 from collections import Counter
@@ -16,7 +17,10 @@ from scraping import Scrape
 from broker.audit.balance import balance, read_disclosed, read_published
 from broker.audit.log import read_audit
 from broker.errors import RecipientRefused, RecipientUnavailable
+from broker.metrics.delivery import STATES
 from broker.metrics.exporter import exporting
+from broker.metrics.registry import scrape
+from broker.model.reason import Reason
 from broker.pipeline import accept
 from broker.pipeline.accept import Accept
 from broker.pipeline.deliver import Deliver
@@ -25,7 +29,7 @@ from broker.pipeline.watch import watch
 from broker.policy.bundle import load_bundle
 from broker.policy.decide import Decider
 from broker.resources import shipped
-from broker.simulate import Scenario, past_start
+from broker.simulate import Scenario, canaries_of, past_start
 from broker.testing import alert_id_of, make_alert
 from broker.wire import codec
 from broker.wire.admin import apply_topics
@@ -39,6 +43,7 @@ pytestmark = pytest.mark.kafka
 
 #: A partner that takes everything, and one that refuses its first release.
 TAKES, REFUSES = FEED, OTHER
+READERS = {"accept": "intake", "route": "alerts", "deliver": "feed"}
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +85,7 @@ async def test_what_is_scraped_is_what_the_audit_log_balances_to(connection, top
     _assert_same_feeds(counted, log, disclosed)
     assert counted("lali_delivery_failures_total", feed=TAKES, code="HTTP_503") == 1
     assert books.dead_lettered > 0
+    _assert_labels_are_codes_and_ids(steps, {*units, *feeds})
     await _assert_topics_hold_what_is_said_of_them(connection, topics, units, feeds)
 
 
@@ -121,6 +127,22 @@ def _assert_same_feeds(counted, log, disclosed):
     letters = Counter((e.feed, e.reason) for e in log.of("DEAD_LETTERED"))
     for (feed, reason), times in letters.items():
         assert counted("lali_dead_letters_total", feed=feed, reason=reason) == times
+
+
+def _assert_labels_are_codes_and_ids(steps, ids):
+    told = {
+        value
+        for (name, labels), _ in Scrape().samples.items()
+        for label, value in labels
+        if name.startswith("lali_") and label not in ("le", "digest", "version", "python", "route")
+    }
+    others = told - ids - set(Reason)
+    words = {"release", "withhold", "ACCEPT", "ROUTE", *STATES, *READERS, *READERS.values()}
+    # What is left are codes of connectors, of faults and of HTTP.
+    assert {each for each in others - words if not re.fullmatch("[A-Za-z0-9_]+", each)} == set()
+    text = scrape().decode()
+    assert not [c for step in steps for c in canaries_of(step.alert) if c in text]
+    assert not [step for step in steps if str(step.alert.label.alert_id) in text]
 
 
 async def _assert_topics_hold_what_is_said_of_them(connection, topics, units, feeds):
