@@ -96,7 +96,7 @@ class Draining:
             KafkaUnavailable: It did not take all; what it did not take waits still.
         """
         async with self._one_drains:
-            while waiting := self._next():
+            while waiting := await self._run(self._next):
                 await self._settle(waiting)
         return self._journal.count_of(self._originator)
 
