@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
 
@@ -23,7 +24,7 @@ from broker.policy.bundle import load_bundle
 from broker.policy.decide import Decider, view_of
 from broker.policy.facts import Facts
 from broker.resources import shipped
-from broker.testing import make_alert
+from broker.testing import alert_id_of, make_alert
 from broker.wire import codec
 from broker.wire.admin import apply_topics
 from broker.wire.alert_codec import decode_release, encode_alert
@@ -34,6 +35,7 @@ from broker.wire.topics import Topics
 
 #: Feeds that receive the alert of `broker.testing`, and one that is another unit's.
 FEED, OTHER = "ptccc-coordinate", "fiji-tcu-investigate"
+ALERT = alert_id_of(1)
 SOON = Patience(first_seconds=0.01, longest_seconds=0.05, failures_to_open=3, open_seconds=0.1)
 PACIFIC = shipped("policies") / "pacific"
 _LIMIT_SECONDS = 90
@@ -191,3 +193,14 @@ async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(_LIMIT_SECONDS):
         while not true():  # noqa: ASYNC110 - what is waited for lies in other processes
             await asyncio.sleep(0.02)
+
+
+def alert_of(revision: int = 1, alert_id: UUID = ALERT, **label: Any) -> Alert:
+    """Return an alert in some revision; later ones are updates unless *label* says otherwise."""
+    kind = {} if revision == 1 else {"message_type": "UPDATE"}
+    return make_alert(alert_id=alert_id, revision=revision, **(kind | label))
+
+
+def cancel_of(revision: int, alert_id: UUID = ALERT) -> Alert:
+    """Return the cancel of an alert."""
+    return alert_of(revision, alert_id, message_type="CANCEL")

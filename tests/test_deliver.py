@@ -3,16 +3,15 @@
 import asyncio
 
 import pytest
-from delivering import FEED, OTHER, Partner, Region, until
+from delivering import ALERT, FEED, OTHER, Partner, Region, alert_of, cancel_of, until
 
 from broker.errors import RecipientUnavailable
 from broker.pipeline.breaker import Patience
-from broker.testing import alert_id_of, make_alert
+from broker.testing import alert_id_of
 
 pytestmark = pytest.mark.kafka
 
 AWAY = RecipientUnavailable("HTTP_503")
-ALERT = alert_id_of(1)
 
 
 @pytest.fixture
@@ -22,17 +21,8 @@ async def region(connection, topics):
     return made
 
 
-def _alert(revision=1, alert_id=ALERT, **label):
-    kind = {} if revision == 1 else {"message_type": "UPDATE"}
-    return make_alert(alert_id=alert_id, revision=revision, **(kind | label))
-
-
-def _cancel(revision, alert_id=ALERT):
-    return _alert(revision, alert_id, message_type="CANCEL")
-
-
 async def test_an_unavailable_recipient_holds_its_feed_back_and_order_stays(region):
-    first, second = _alert(), _alert(alert_id=alert_id_of(2))
+    first, second = alert_of(), alert_of(alert_id=alert_id_of(2))
     partner = Partner(AWAY, AWAY, AWAY, AWAY)
     await region.route(first, second)
 
@@ -48,15 +38,15 @@ async def test_an_unavailable_recipient_holds_its_feed_back_and_order_stays(regi
 
 async def test_revisions_arrive_in_order_though_each_fails_first(region):
     partner = Partner()
-    await region.route(_alert())
+    await region.route(alert_of())
     async with region.delivering({FEED: partner}) as role:
         await until(lambda: role.status()[FEED].delivered == 1)
         for revision in (2, 3):
             partner.says = [AWAY, AWAY]
-            await region.route(_alert(revision))
+            await region.route(alert_of(revision))
             await until(lambda wanted=revision: role.status()[FEED].delivered == wanted)
         partner.says = [AWAY]
-        await region.route(_cancel(4))
+        await region.route(cancel_of(4))
         await until(lambda: role.status()[FEED].delivered == 4)
 
     assert partner.seen() == [(1, "RELEASE"), (2, "RELEASE"), (3, "RELEASE"), (4, "RECALL")]
@@ -65,7 +55,7 @@ async def test_revisions_arrive_in_order_though_each_fails_first(region):
 async def test_after_failures_in_a_row_the_breaker_leaves_the_recipient_alone(region):
     partner = Partner(always=AWAY)
     calm = Patience(first_seconds=0.01, longest_seconds=0.02, failures_to_open=3, open_seconds=3600)
-    await region.route(_alert())
+    await region.route(alert_of())
 
     async with region.delivering({FEED: partner}, patience=calm) as role:
         await until(lambda: role.status()[FEED].state == "open")
@@ -78,7 +68,7 @@ async def test_after_failures_in_a_row_the_breaker_leaves_the_recipient_alone(re
 
 async def test_the_wait_that_the_recipient_asked_for_is_kept(region):
     partner = Partner(RecipientUnavailable("HTTP_429", 3600.0))
-    await region.route(_alert())
+    await region.route(alert_of())
 
     async with region.delivering({FEED: partner}) as role:
         await until(lambda: role.status()[FEED].state == "waiting")
@@ -89,7 +79,7 @@ async def test_the_wait_that_the_recipient_asked_for_is_kept(region):
 
 async def test_a_dead_partner_delays_its_own_feed_only(region):
     dead, well = Partner(always=AWAY), Partner()
-    await region.route(*(_alert(alert_id=alert_id_of(n)) for n in range(1, 6)))
+    await region.route(*(alert_of(alert_id=alert_id_of(n)) for n in range(1, 6)))
 
     async with region.delivering({FEED: dead, OTHER: well}) as role:
         await until(lambda: role.status()[OTHER].delivered == 5)
@@ -109,7 +99,7 @@ async def test_a_connector_that_cannot_open_is_tried_again(region):
             raise fault
 
     partner.open = open_late
-    await region.route(_alert())
+    await region.route(alert_of())
 
     async with region.delivering({FEED: partner}) as role:
         await until(lambda: role.status()[FEED].delivered == 1)
@@ -119,7 +109,7 @@ async def test_a_connector_that_cannot_open_is_tried_again(region):
 
 async def test_an_unforeseen_fault_is_tried_again_and_loses_nothing(region):
     partner = Partner(ZeroDivisionError("SYNTHETIC"), KeyError("SYNTHETIC"))
-    await region.route(_alert())
+    await region.route(alert_of())
 
     async with region.delivering({FEED: partner}) as role:
         await until(lambda: role.status()[FEED].delivered == 1)

@@ -1,7 +1,7 @@
 """What a recipient refuses, and what cannot be read: set aside, while its neighbours go on."""
 
 import pytest
-from delivering import FEED, Partner, Region, until
+from delivering import ALERT, FEED, Partner, Region, alert_of, cancel_of, until
 
 from broker.errors import RecipientRefused, Rejected
 from broker.model.reason import Reason
@@ -12,7 +12,6 @@ from broker.wire.partition import partition_of
 pytestmark = pytest.mark.kafka
 
 NEVER = RecipientRefused("HTTP_422")
-ALERT = alert_id_of(1)
 _RELEASE = make_release(make_alert()).value
 
 
@@ -23,22 +22,13 @@ async def region(connection, topics):
     return made
 
 
-def _alert(revision=1, alert_id=ALERT, **label):
-    kind = {} if revision == 1 else {"message_type": "UPDATE"}
-    return make_alert(alert_id=alert_id, revision=revision, **(kind | label))
-
-
-def _cancel(revision, alert_id=ALERT):
-    return _alert(revision, alert_id, message_type="CANCEL")
-
-
 async def test_a_refused_release_parks_its_alert_and_later_revisions_of_it(region):
     other = alert_id_of(2)
     partner = Partner(NEVER)
-    await region.route(_alert())
+    await region.route(alert_of())
     async with region.delivering({FEED: partner}) as role:
         await until(lambda: role.status()[FEED].dead_lettered == 1)
-        await region.route(_alert(2), _alert(alert_id=other))
+        await region.route(alert_of(2), alert_of(alert_id=other))
         await until(lambda: role.status()[FEED].dead_lettered == 2)
         await until(lambda: role.status()[FEED].delivered == 1)
 
@@ -55,23 +45,23 @@ async def test_a_refused_release_parks_its_alert_and_later_revisions_of_it(regio
 
 async def test_a_recall_of_what_is_held_goes_through_although_the_alert_is_parked(region):
     partner = Partner(None, NEVER)
-    await region.route(_alert())
+    await region.route(alert_of())
     async with region.delivering({FEED: partner}) as role:
         await until(lambda: role.status()[FEED].delivered == 1)
-        await region.route(_alert(2))
+        await region.route(alert_of(2))
         await until(lambda: role.status()[FEED].dead_lettered == 1)
-        await region.route(_cancel(3))
+        await region.route(cancel_of(3))
         await until(lambda: role.status()[FEED].delivered == 2)
 
     assert partner.seen() == [(1, "RELEASE"), (3, "RECALL")]
 
 
-async def test_a_recall_of_what_was_never_held_stays_behind_its_alert(region):
+async def test_a_recall_of_what_was_never_held_stays_behind_itsalert_of(region):
     partner = Partner(NEVER)
-    await region.route(_alert())
+    await region.route(alert_of())
     async with region.delivering({FEED: partner}) as role:
         await until(lambda: role.status()[FEED].dead_lettered == 1)
-        await region.route(_cancel(2))
+        await region.route(cancel_of(2))
         await until(lambda: role.status()[FEED].dead_lettered == 2)
 
     assert partner.taken == []
@@ -79,7 +69,7 @@ async def test_a_recall_of_what_was_never_held_stays_behind_its_alert(region):
 
 
 async def test_a_wave_of_refusals_stops_the_feed_and_drains_nothing(region):
-    alerts = [_alert(alert_id=alert_id_of(n)) for n in range(1, 31)]
+    alerts = [alert_of(alert_id=alert_id_of(n)) for n in range(1, 31)]
     await region.route(*alerts)
     async with region.delivering({FEED: Partner(always=NEVER)}) as role:
         await until(lambda: role.status()[FEED].state == "stopped")
@@ -116,7 +106,7 @@ async def test_an_unreadable_record_is_set_aside_and_its_neighbours_go_on(region
     partner = Partner()
     for _ in range(2):  # the same bytes twice are two records, and two entries
         await region.write(region.topics.feed(FEED), key, value, where)
-    await region.route(_alert())
+    await region.route(alert_of())
 
     async with region.delivering({FEED: partner}) as role:
         await until(lambda: role.status()[FEED].delivered == 1)
@@ -131,7 +121,7 @@ async def test_an_unreadable_record_is_set_aside_and_its_neighbours_go_on(region
 
 async def test_a_release_that_its_connector_cannot_read_does_not_block_the_feed(region):
     partner = Partner(Rejected(Reason.CODE_UNKNOWN, "label.tlp"))
-    await region.route(_alert(), _alert(alert_id=alert_id_of(2)))
+    await region.route(alert_of(), alert_of(alert_id=alert_id_of(2)))
 
     async with region.delivering({FEED: partner}) as role:
         await until(lambda: role.status()[FEED].delivered == 1)

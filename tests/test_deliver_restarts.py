@@ -5,13 +5,11 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from delivering import FEED, Partner, Region, until
+from delivering import FEED, Partner, Region, alert_of, until
 
-from broker.testing import alert_id_of, make_alert
+from broker.testing import alert_id_of
 
 pytestmark = pytest.mark.kafka
-
-ALERT = alert_id_of(1)
 
 
 @pytest.fixture
@@ -21,18 +19,13 @@ async def region(connection, topics):
     return made
 
 
-def _alert(revision=1, alert_id=ALERT, **label):
-    kind = {} if revision == 1 else {"message_type": "UPDATE"}
-    return make_alert(alert_id=alert_id, revision=revision, **(kind | label))
-
-
 async def test_a_restart_redelivers_nothing(region):
-    await region.route(_alert(), _alert(alert_id=alert_id_of(2)))
+    await region.route(alert_of(), alert_of(alert_id=alert_id_of(2)))
     first, second = Partner(), Partner()
     async with region.delivering({FEED: first}) as role:
         await until(lambda: role.status()[FEED].delivered == 2)
         await region.recorded(2)
-    await region.route(_alert(2))
+    await region.route(alert_of(2))
 
     async with region.delivering({FEED: second}) as role:
         await until(lambda: role.status()[FEED].delivered == 1)
@@ -43,7 +36,7 @@ async def test_a_restart_redelivers_nothing(region):
 async def test_what_is_recorded_is_not_delivered_again_though_no_offset_was_committed(
     region, monkeypatch
 ):
-    await region.route(_alert())
+    await region.route(alert_of())
     partner = Partner()
     commit = AIOKafkaConsumer.commit
     failing = True
@@ -56,13 +49,13 @@ async def test_what_is_recorded_is_not_delivered_again_though_no_offset_was_comm
     monkeypatch.setattr(AIOKafkaConsumer, "commit", fail)
     async with region.delivering({FEED: partner}):
         await region.recorded(1)
-    await region.route(_alert(2))
+    await region.route(alert_of(2))
     async with region.delivering({FEED: partner}):
         await region.recorded(2)
     failing = False
     before = await region.ends()
     async with region.delivering({FEED: partner}):
-        await region.route(_alert(3))
+        await region.route(alert_of(3))
         await region.recorded(3)
 
     assert partner.seen() == [(1, "RELEASE"), (2, "RELEASE"), (3, "RELEASE")]
@@ -73,7 +66,7 @@ async def test_what_is_recorded_is_not_delivered_again_though_no_offset_was_comm
 async def test_before_it_is_recorded_a_delivery_repeats_under_the_same_key(region, monkeypatch):
     from broker.pipeline.delivery_writer import DeliveryWriter
 
-    await region.route(_alert())
+    await region.route(alert_of())
     partner = Partner()
     flush = DeliveryWriter.flush
     failing = True
@@ -98,7 +91,7 @@ async def test_before_it_is_recorded_a_delivery_repeats_under_the_same_key(regio
 async def test_an_end_whose_entry_a_crash_took_is_written_from_its_mark(region, monkeypatch):
     from broker.pipeline.delivery_writer import DeliveryWriter
 
-    await region.route(_alert())
+    await region.route(alert_of())
     partner = Partner()
     flush = DeliveryWriter.flush
     torn = False

@@ -1,14 +1,12 @@
 """Accept opens what an originator sealed, and refuses each change with its own reason."""
 
 import os
-from functools import cache
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealed import (
     FIJI,
-    RED,
     SAMOA,
     TONGA,
     an_alert,
@@ -25,42 +23,17 @@ from sealed import (
     unsealer,
     with_tail,
 )
+from sealed_alerts import INVALID, amber, red, with_seal, wrapped_for
 
 from broker.errors import Rejected
 from broker.pipeline.protection import Protection
 from broker.pipeline.seal import OriginatorSeal
 from broker.pipeline.unseal import Unsealer
 from broker.protect.register import Holder
-from broker.protect.wrap import alert_info, wrap
 from broker.wire import codec
 from broker.wire.alert_codec import decode_alert, encode_alert
 from broker.wire.sealing import AlertParts
-from broker.wire.tails import Seal, Wrap
-
-INVALID = ("SIGNATURE_INVALID", "signature.value")
-
-
-@cache
-def amber() -> bytes:
-    return sealed(an_alert(), b"1" * 32)
-
-
-@cache
-def red() -> bytes:
-    return sealed(an_alert(**RED), b"2" * 32)
-
-
-def with_seal(value: bytes, change) -> bytes:
-    return with_tail(value, seal=change)
-
-
-def wrapped_for(owner: str, holder: Holder, value: bytes, key: bytes = bytes(32)) -> Wrap:
-    """Return *key* wrapped for *owner* as if it were the key of the alert *value*."""
-    register = protection().folder.register()
-    ids = [k for k in key_ids(owner, holder) if "HPKE" in register.by_id[k].algorithm]
-    parts = AlertParts(value)
-    info = alert_info(parts.alert_id, parts.revision, ids[0])
-    return Wrap(owner, ids[0], wrap(key, register.by_id[ids[0]].public_bytes, info))
+from broker.wire.tails import Seal
 
 
 def relabelled(value: bytes, **fields) -> bytes:

@@ -1,55 +1,23 @@
 """For whom an alert is wrapped: accept takes exactly the wraps that its marking asks for."""
 
 import os
-from functools import cache
 
 import pytest
 from sealed import (
     OWN,
-    RED,
     SAMOA,
     TONGA,
     an_alert,
     changed_register,
-    key_ids,
     open_alert,
-    protection,
     reason_of,
     sealed,
     signing_key_id,
-    with_tail,
 )
+from sealed_alerts import INVALID, amber, red, with_seal, wrapped_for
 
 from broker.protect.register import Holder
-from broker.protect.wrap import alert_info, wrap
 from broker.wire.sealing import AlertParts
-from broker.wire.tails import Wrap
-
-INVALID = ("SIGNATURE_INVALID", "signature.value")
-
-
-@cache
-def amber() -> bytes:
-    return sealed(an_alert(), b"1" * 32)
-
-
-@cache
-def red() -> bytes:
-    return sealed(an_alert(**RED), b"2" * 32)
-
-
-def with_seal(value: bytes, change) -> bytes:
-    return with_tail(value, seal=change)
-
-
-def wrapped_for(owner: str, holder: Holder, value: bytes, key: bytes = bytes(32)) -> Wrap:
-    """Return *key* wrapped for *owner* as if it were the key of the alert *value*."""
-    register = protection().folder.register()
-    ids = [k for k in key_ids(owner, holder) if "HPKE" in register.by_id[k].algorithm]
-    parts = AlertParts(value)
-    info = alert_info(parts.alert_id, parts.revision, ids[0])
-    return Wrap(owner, ids[0], wrap(key, register.by_id[ids[0]].public_bytes, info))
-
 
 SEALS = {
     "red, for the hub, too": (
