@@ -59,7 +59,7 @@ def _known(values: tuple[str, ...]) -> frozenset[str]:
     return frozenset() if "UNKNOWN" in values else frozenset(values)
 
 
-def asked_filter(
+async def asked_filter(
     exploitation: Annotated[list[Exploitation], Query(max_length=_MOST)] = [],  # noqa: B006
     country: Annotated[list[asked.Country], Query(max_length=_MOST)] = [],  # noqa: B006
     urgency: Annotated[list[Urgency], Query(max_length=_MOST)] = [],  # noqa: B006

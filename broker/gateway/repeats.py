@@ -38,7 +38,7 @@ class Repeats:
             KeyReused: It sent something else under it.
         """
         digest = hashlib.sha256(body).digest()
-        with self._database.transaction() as sql:
+        with self._database.transaction(durable=True) as sql:
             sql.execute("DELETE FROM repeat WHERE moment<?", (now - _KEPT_MS,))
             sql.execute("INSERT OR IGNORE INTO repeat VALUES(?,?,?,?)", (unit, key, digest, now))
             query = "SELECT digest, moment FROM repeat WHERE unit=? AND key=?"

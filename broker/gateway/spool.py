@@ -49,7 +49,7 @@ class Spool:
         Raises:
             SpoolFull: There is no room; nothing was kept.
         """
-        with self._database.transaction() as sql:
+        with self._database.transaction(durable=True) as sql:
             (held,) = sql.execute("SELECT coalesce(sum(length(value)),0) FROM spool").fetchone()
             if held + len(value) > self._most:
                 raise SpoolFull
