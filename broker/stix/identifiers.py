@@ -35,7 +35,9 @@ def prefix_in(identifier: str) -> int | None:
         number = UUID(text)
     except ValueError:
         return None
-    return _parts_of(number)[0] if str(number) == text else None
+    if str(number) != text:  # another spelling is another text
+        return None
+    return (number.int >> 80) << 12 | (number.int >> 64) & 0xFFF
 
 
 def object_id(kind: str, feed: str, alert_id: UUID, key: str) -> str:
@@ -76,7 +78,3 @@ def _bits(count: int, *names: str) -> int:
 def _uuid(prefix: int, rest: int) -> UUID:
     high, low = prefix >> 12, prefix & 0xFFF
     return UUID(int=high << 80 | 4 << 76 | low << 64 | 2 << 62 | rest)
-
-
-def _parts_of(number: UUID) -> tuple[int, int]:
-    return (number.int >> 80) << 12 | (number.int >> 64) & 0xFFF, number.int & (1 << 62) - 1
