@@ -112,6 +112,23 @@ async def test_offline_it_waits_encrypted_and_journal_send_sends_it(behind, tmp_
 
 
 @pytest.mark.kafka
+async def test_the_next_publishing_sends_first_what_waits(behind, tmp_path):
+    first, second = ours(), ours()
+    journal = ("--journal", "waiting", "--json")
+    await lali(tmp_path, "publish", case(tmp_path, first), "--url", NOWHERE, *journal)
+    code, out, err = await lali(
+        tmp_path, "publish", case(tmp_path, second), "--url", behind.url, *journal,
+        key=key_of(behind, ORIGINATOR),
+    )  # fmt: skip
+
+    assert (code, json.loads(out)["results"][0]["outcome"]) == (0, "published"), err
+    _, out, _ = await lali(tmp_path, "journal", "show", "waiting", "--json", key=None)
+    assert json.loads(out) == {"waiting": [], "refused": []}
+    for each in (first, second):
+        assert await behind.shown(each["label"]["alert_id"])
+
+
+@pytest.mark.kafka
 async def test_who_is_refused_is_told_in_one_line_without_the_key(behind, tmp_path):
     for words in (
         ("publish", case(tmp_path, ours()), "--url", behind.url),

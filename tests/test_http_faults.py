@@ -161,12 +161,8 @@ async def test_a_client_certificate_lets_in_over_tls_and_only_a_known_gateway_is
     scene = Scene(tmp_path)
     settings = scene.settings()
     pair = scene.ca.issue_client("unit.fiji-police")
-    certificate, key = tmp_path / "unit.pem", tmp_path / "unit.key"
-    certificate.write_bytes(pair.certificate)
-    key.write_bytes(pair.key)
-    own = Credentials(
-        certificate_file=certificate, key_file=key, ca_file=settings.gateway_client_ca
-    )
+    ca_file = settings.gateway_client_ca
+    own = Credentials(certificate_file=pair.certificate, key_file=pair.key, ca_file=ca_file)
     once = Patience(seconds=1, attempts=1)
     async with served(gateway_app(doorkeeper_of(settings)), settings) as port:
         url = f"https://{HOST}:{port}"

@@ -23,7 +23,14 @@ from broker.client.files import FromFile, alerts_in
 from broker.client.http import HttpPublisher
 from broker.client.salts import kept_key
 from broker.clock import epoch_ms
-from broker.errors import KafkaUnavailable, LaliError, Rejected, SettingsInvalid
+from broker.errors import (
+    GatewayRefused,
+    GatewayUnavailable,
+    KafkaUnavailable,
+    LaliError,
+    Rejected,
+    SettingsInvalid,
+)
 from broker.keys import client_protection
 from broker.model.codes import Consent, PermittedAction, SourceType, Status, Tlp, Urgency
 from broker.settings import Settings, load_settings
@@ -169,11 +176,25 @@ async def _send(found: Iterable[FromFile], unit: str | None, way: _Way) -> list[
 async def _send_as(publisher: Publisher | HttpPublisher, group: list[FromFile]) -> list[Line]:
     alerts = [one.alert for one in group if one.alert is not None]
     async with publisher:
+        await _send_waiting(publisher)
         attempts = [attempt async for attempt in publisher.publish_all(alerts)]
+        await _send_waiting(publisher)
     missed = [each.error for each in attempts if isinstance(each.error, KafkaUnavailable)]
     if missed and len(missed) == len(attempts):
         raise missed[0]
     return [_outcome(one, attempt) for one, attempt in zip(group, attempts, strict=True)]
+
+
+async def _send_waiting(publisher: Publisher | HttpPublisher) -> None:
+    """Send what waits in the journal; if the gateway is away it waits on."""
+    if isinstance(publisher, Publisher):
+        return
+    try:
+        await publisher.send_waiting()
+    except GatewayRefused:
+        raise
+    except GatewayUnavailable:
+        pass
 
 
 def _kafka_publisher(settings: Settings, unit: str) -> Publisher:
