@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from broker.client import Publisher
 from broker.client.http import Credentials, HttpPublisher, Journal, Patience
 from broker.client.salts import kept_key
+from broker.errors import GatewayRefused, GatewayUnavailable
 from broker.pipeline.seal import OriginatorSeal
 from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings
@@ -29,6 +31,22 @@ def http_publisher(
         journal=open_journal(journal, settings) if journal is not None else None,
         patience=_PATIENCE if journal is None else None,
     )
+
+
+async def send_waiting(publisher: Publisher | HttpPublisher) -> None:
+    """Send what waits in the journal, if there is one; while the gateway is away it waits on.
+
+    Raises:
+        GatewayRefused: The gateway does not let us in.
+    """
+    if isinstance(publisher, Publisher):
+        return
+    try:
+        await publisher.send_waiting()
+    except GatewayRefused:
+        raise
+    except GatewayUnavailable:
+        pass
 
 
 def open_journal(folder: Path, settings: Settings) -> Journal:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from broker.cli import print_json
 from broker.cli.gateway_options import GatewayOptions
-from broker.cli.http_publishing import http_publisher
+from broker.cli.http_publishing import http_publisher, send_waiting
 from broker.cli.plain import plain
 from broker.cli.warnings import Warned, warn, warnings_in
 from broker.client import Attempt, Publisher
@@ -23,14 +23,7 @@ from broker.client.files import FromFile, alerts_in
 from broker.client.http import HttpPublisher
 from broker.client.salts import kept_key
 from broker.clock import epoch_ms
-from broker.errors import (
-    GatewayRefused,
-    GatewayUnavailable,
-    KafkaUnavailable,
-    LaliError,
-    Rejected,
-    SettingsInvalid,
-)
+from broker.errors import KafkaUnavailable, LaliError, Rejected, SettingsInvalid
 from broker.keys import client_protection
 from broker.model.codes import Consent, PermittedAction, SourceType, Status, Tlp, Urgency
 from broker.settings import Settings, load_settings
@@ -176,25 +169,13 @@ async def _send(found: Iterable[FromFile], unit: str | None, way: _Way) -> list[
 async def _send_as(publisher: Publisher | HttpPublisher, group: list[FromFile]) -> list[Line]:
     alerts = [one.alert for one in group if one.alert is not None]
     async with publisher:
-        await _send_waiting(publisher)
+        await send_waiting(publisher)
         attempts = [attempt async for attempt in publisher.publish_all(alerts)]
-        await _send_waiting(publisher)
+        await send_waiting(publisher)
     missed = [each.error for each in attempts if isinstance(each.error, KafkaUnavailable)]
     if missed and len(missed) == len(attempts):
         raise missed[0]
     return [_outcome(one, attempt) for one, attempt in zip(group, attempts, strict=True)]
-
-
-async def _send_waiting(publisher: Publisher | HttpPublisher) -> None:
-    """Send what waits in the journal; if the gateway is away it waits on."""
-    if isinstance(publisher, Publisher):
-        return
-    try:
-        await publisher.send_waiting()
-    except GatewayRefused:
-        raise
-    except GatewayUnavailable:
-        pass
 
 
 def _kafka_publisher(settings: Settings, unit: str) -> Publisher:
