@@ -9,9 +9,11 @@ import asyncio
 import os
 import shutil
 import socket
+import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -23,6 +25,7 @@ from broker.errors import KafkaUnavailable
 from broker.protect.ceremony import OfficerKey
 from broker.protect.development import FIRST, SECOND, development_key
 from broker.protect.key_folder import KeyFolder
+from broker.resources import shipped
 from broker.wire.admin import admin
 from broker.wire.connection import Connection
 from broker.wire.topics import Topics
@@ -98,6 +101,37 @@ def first(key_folder: KeyFolder) -> OfficerKey:
 def second(key_folder: KeyFolder) -> OfficerKey:
     """The second officer, with the key."""
     return development_key(key_folder, SECOND)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A copy of the Pacific bundle, to plant mistakes in."""
+    return shutil.copytree(shipped("policies") / "pacific", tmp_path / "pacific")
+
+
+@pytest.fixture
+def lali(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command as the shell does; return exit code, output and error output."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("broker.cli.configure_logs", lambda **_: None)
+
+    import broker.cli
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["lali", *map(str, words)])
+        code: Any = 0
+        try:
+            broker.cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        said = capsys.readouterr()
+        assert "Traceback" not in said.out + said.err
+        assert "unexpected fault" not in said.err
+        return code, said.out, said.err
+
+    return run
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
-"""`lali policy check`, `test` and `who`: what a mistake in a bundle makes them say."""
+"""`lali policy check` and `test`: what a mistake in a bundle makes them say."""
 
 import json
 import re
 import shutil
-import sys
 
 import pytest
 from policy_views import ordinary
 
-import broker.cli
 from broker.policy.bundle import load_bundle
 from broker.policy.decide import Decider
 from broker.policy.directory import read_directory
@@ -16,46 +14,13 @@ from broker.policy.facts import Facts
 from broker.resources import shipped
 
 PACIFIC = shipped("policies") / "pacific"
-SAMPLES = shipped("schemas") / "alert" / "samples"
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked:UserWarning")
 NOTES = '@id("planted") @why("Planted.") @legal_basis("None: synthetic.")\n'
 FORBID = 'forbid (principal, action in Lali::Action::"everything", resource)\n'
-DURING = "2026-06-02T00:00:00Z"
-
-
-@pytest.fixture
-def bundle(tmp_path):
-    """A copy of the Pacific bundle, to plant mistakes in."""
-    return shutil.copytree(PACIFIC, tmp_path / "pacific")
-
-
-@pytest.fixture
-def lali(monkeypatch, capsys, tmp_path):
-    """Run a command as the shell does; return exit code, output and error output."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("broker.cli.configure_logs", lambda **_: None)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["lali", *map(str, words)])
-        code = 0
-        try:
-            broker.cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        said = capsys.readouterr()
-        assert "Traceback" not in said.out + said.err
-        assert "unexpected fault" not in said.err
-        return code, said.out, said.err
-
-    return run
 
 
 def plant(bundle, rule):
     (bundle / "rules" / "planted.cedar").write_text(rule)
-
-
-def planted_case(bundle, text):
-    (bundle / "cases" / "planted.toml").write_text(text)
 
 
 def test_the_pacific_bundle_has_no_errors_and_all_its_cases_hold(lali):
@@ -295,82 +260,6 @@ def test_machines_read_the_findings_from_one_line(bundle, lali):
     } in told["findings"]
 
 
-FAILING_CASE = """
-[[case]]
-name = "expects too little"
-feed = "fiji-tcu-investigate"
-expect = { verdict = "WITHHOLD", never = ["suspects"], rules = ["expired"], reason = "EXPIRED" }
-"""
-
-
-def test_a_case_that_fails_is_named_with_what_came_of_it(bundle, lali):
-    planted_case(bundle, FAILING_CASE)
-
-    code, out, err = lali("policy", "test", "--bundle", bundle)
-
-    assert (code, err) == (1, "")
-    first, last = out.splitlines()
-    assert first == (
-        "planted.toml: expects too little (fiji-tcu-investigate): FAILS: verdict is RELEASE; "
-        "sees suspects; rule expired did not decide; reason is None"
-    )
-    assert " cases, 1 failed; " in last
-
-    code, out, _ = lali("policy", "test", "--bundle", bundle, "--json")
-    told = json.loads(out)
-    (failed,) = [each for each in told["cases"] if each["differences"]]
-    assert (code, told["failed"], failed["case"]) == (1, 1, "expects too little")
-
-
-def test_a_bundle_whose_case_fails_does_not_pass_its_check(bundle, lali):
-    planted_case(bundle, FAILING_CASE)
-
-    code, out, err = lali("policy", "check", "--bundle", bundle)
-
-    assert (code, err) == (1, "")
-    (first, last) = out.splitlines()
-    assert first.startswith("error: planted.toml: a case fails: expects too little: verdict is ")
-    assert ": 1 errors, " in last
-
-
-CASE = '[[case]]\nname = "odd"\nfeed = "fiji-tcu-investigate"\nexpect = {}\n'
-UNUSABLE_CASES = {
-    "no TOML": ("[[case", "planted.toml: "),
-    "unknown table": ('[[csae]]\nname = "odd"', "planted.toml: unknown table csae"),
-    "no list": ("case = 3", "planted.toml: case: each entry starts with [[case]]"),
-    "no list of tables": ("case = [3]", "planted.toml: "),
-    "feed": (
-        CASE.replace("fiji-tcu", "fiji-nobody"),
-        "planted.toml: odd: no active feed is called fiji-nobody-investigate",
-    ),
-    "field of a case": (CASE + 'lable = { tlp = "RED" }', "planted.toml: FIELD_UNKNOWN at case[0]"),
-    "code": (
-        CASE + 'label = { tlp = "AMBRE" }',
-        "planted.toml: odd: CODE_UNKNOWN at label.tlp",
-    ),
-    "fact": (CASE + "facts = { late = true }", "planted.toml: odd: facts are expired, embargoed"),
-}
-
-
-@pytest.mark.parametrize("mistake", UNUSABLE_CASES)
-def test_a_case_that_cannot_be_tried_is_told_with_its_file(mistake, bundle, lali):
-    text, told = UNUSABLE_CASES[mistake]
-    planted_case(bundle, text)
-
-    for command in ("check", "test"):
-        code, out, err = lali("policy", command, "--bundle", bundle)
-        assert (code, out) == (2, "")
-        assert err.startswith(f"lali: {told}")
-
-
-def test_a_bundle_without_cases_does_not_pass(bundle, lali):
-    shutil.rmtree(bundle / "cases")
-
-    code, out, _ = lali("policy", "test", "--bundle", bundle)
-    assert (code, out.partition(",")[0]) == (1, "0 cases")
-    assert lali("policy", "check", "--bundle", bundle)[0] == 1
-
-
 @pytest.mark.parametrize("gone", ["", "community.toml", "schema.cedarschema", "rules"])
 def test_what_is_missing_is_named(gone, bundle, lali):
     path = bundle / gone
@@ -380,68 +269,3 @@ def test_what_is_missing_is_named(gone, bundle, lali):
         code, out, err = lali("policy", command, "--bundle", bundle)
         assert (code, out) == (2, "")
         assert (gone or "no such folder") in err
-
-
-#: How many feeds receive, where the sample is about just that: drill feeds, and who is named.
-WHO_RECEIVES = {"exercise": 2, "red-named": 1}
-
-
-@pytest.mark.parametrize("sample", sorted(each.stem for each in SAMPLES.glob("*.json")))
-def test_who_answers_for_every_feed_and_shows_no_value_of_the_alert(sample, lali):
-    file = SAMPLES / f"{sample}.json"
-    code, out, err = lali(
-        "policy", "who", "--alert", file, "--at", DURING, "--bundle", PACIFIC, "--json"
-    )
-
-    assert (code, err) == (0, "")
-    rows = json.loads(out)["feeds"]
-    assert len({row["feed"] for row in rows}) == len(rows) > 40
-    for row in rows:
-        assert not set(row["sees"]) & set(row["withheld"])
-        assert (row["reason"] is None) == (row["verdict"] == "RELEASE")
-        assert row["rules"] or row["reason"] == "NO_RULE_PERMITS"
-    released = [row["feed"] for row in rows if row["verdict"] == "RELEASE"]
-    assert len(released) == WHO_RECEIVES.get(sample, len(released))
-
-
-def test_who_tells_people_the_same_as_machines(lali):
-    words = ("policy", "who", "--alert", SAMPLES / "red-named.json", "--at", DURING)
-    _, out, _ = lali(*words, "--bundle", PACIFIC, "--json")
-    rows = json.loads(out)["feeds"]
-
-    code, text, _ = lali(*words, "--bundle", PACIFIC)
-
-    assert code == 0
-    assert f"1 of {len(rows)} feeds would receive it" in text.splitlines()[0]
-    for row in rows:
-        assert re.search(rf"\b{row['feed']}\b", text)
-
-
-def test_who_asks_at_the_moment_that_is_given(lali):
-    words = ("policy", "who", "--alert", SAMPLES / "fishing-crew.json", "--bundle", PACIFIC)
-
-    _, then, _ = lali(*words, "--at", DURING, "--json")
-    _, later, _ = lali(*words, "--at", "2099-01-01T00:00:00Z", "--json")
-
-    assert {row["verdict"] for row in json.loads(then)["feeds"]} == {"RELEASE", "WITHHOLD"}
-    assert {row["reason"] for row in json.loads(later)["feeds"]} == {"EXPIRED"}
-
-
-@pytest.mark.parametrize("at", ["Mere-of-Apia", "2026-06-01T00:00:00", "2026-13-01T00:00:00Z", ""])
-def test_a_moment_that_is_none_is_refused_and_not_repeated(at, lali):
-    code, out, err = lali(
-        "policy", "who", "--alert", SAMPLES / "cancel.json", "--at", at, "--bundle", PACIFIC
-    )
-    assert (code, out) == (2, "")
-    assert err == "lali: --at takes a date with its zone, such as 2026-06-01T00:00:00Z\n"
-
-
-def test_who_refuses_what_it_cannot_answer_in_one_line(tmp_path, lali):
-    spoilt = tmp_path / "spoilt.json"
-    spoilt.write_text('{"alert_id": "Mere of Apia", "tlp": ')
-    sample = SAMPLES / "cancel.json"
-    for alert, feed, code in ((spoilt, "", 1), (tmp_path / "no.json", "", 1), (sample, "no", 2)):
-        more = ("--feed", feed) if feed else ()
-        ended, out, err = lali("policy", "who", "--alert", alert, "--bundle", PACIFIC, *more)
-        assert (ended, out, err.count("\n")) == (code, "", 1)
-        assert "Mere" not in err
