@@ -169,6 +169,31 @@ async def test_nothing_is_sent_to_a_key_that_was_revoked_a_moment_ago(behind):
             assert await some(events, 1) == []
 
 
+async def test_streams_at_one_place_share_what_is_read_and_each_gets_it(behind, monkeypatch):
+    reads = []
+    read_page = stream_routes.read_page
+
+    async def counted(shelf, servings, feed, position, *more):
+        page = await read_page(shelf, servings, feed, position, *more)
+        reads.append(page)
+        return page
+
+    monkeypatch.setattr(stream_routes, "read_page", counted)
+    moment = datetime.now(UTC).isoformat()
+    async with contextlib.AsyncExitStack() as stack:
+        streams = []
+        for _ in range(8):
+            streams.append(await stack.enter_async_context(streaming(behind, since=moment)))
+            await anext(streams[-1])
+        reads.clear()
+        ids = [await behind.publish() for _ in range(5)]
+        for events in streams:
+            found = [item["alert_id"] for _, _, item in await some(events, 5)]
+            assert sorted(found) == sorted(ids)  # between two alerts there is no order
+    with_items = [page for page in reads if page.items]
+    assert sum(len(page.items) for page in with_items) < 8 * 5
+
+
 async def test_an_idle_stream_says_that_it_lives(behind, monkeypatch):
     monkeypatch.setattr(stream_routes, "_ALIVE_SECONDS", 0.2)
     async with streaming(behind, since=datetime.now(UTC).isoformat()) as events:

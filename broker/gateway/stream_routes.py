@@ -2,7 +2,7 @@
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Hashable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -27,6 +27,8 @@ _ALIVE = b": alive\n\n"
 _ASKED_AGAIN_SECONDS = 0.5
 _AGAIN_SECONDS = 2.0
 _ITEMS_AT_ONCE = 100
+#: Streams at the same place share what was read and written for one of them, seconds.
+_SHARED_SECONDS = 1.0
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -73,6 +75,7 @@ class Streams:
         self._doors = doors
         # A reader that goes before its first event never starts its generator: it is only dropped.
         self._open: weakref.WeakSet[AsyncGenerator[bytes]] = weakref.WeakSet()
+        self._reading: dict[Hashable, asyncio.Task[tuple[Page, bytes] | None]] = {}
 
     def admit(self, events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         """Take *events* among the streams, and return them.
@@ -98,13 +101,14 @@ class Streams:
                 asked_at = loop.time()
                 if not self._may_still(request, caller, feed):
                     return
-            page = await self._page(caller, feed, position, asked)
-            if page is None:
+            read = await self._read(change, caller, feed, position, asked)
+            if read is None:
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
+            page, written = read
             position = page.behind
             if page.items:
-                yield self._written(feed, page)
+                yield written
             elif not page.more and not await self._woken(change):
                 yield _ALIVE
 
@@ -116,9 +120,27 @@ class Streams:
             return False
         return now.unit == caller.unit and feed in now.feeds and Right.READ in now.rights
 
+    async def _read(
+        self, change: asyncio.Event, caller: Caller, feed: str, position: dict[int, int],
+        asked: Filter,
+    ) -> tuple[Page, bytes] | None:  # fmt: skip
+        """Return what follows *position*: read once for all streams that stand there.
+
+        What was read before the latest change is for nobody who knows of the change.
+        """
+        key = (change, feed, tuple(sorted(position.items())), asked)
+        if key not in self._reading:
+            reading = asyncio.create_task(self._page(caller, feed, position, asked))
+            self._reading[key] = reading
+            loop = asyncio.get_running_loop()
+            reading.add_done_callback(
+                lambda _: loop.call_later(_SHARED_SECONDS, self._reading.pop, key, None)
+            )
+        return await asyncio.shield(self._reading[key])
+
     async def _page(
         self, caller: Caller, feed: str, position: dict[int, int], asked: Filter
-    ) -> Page | None:
+    ) -> tuple[Page, bytes] | None:
         doors = self._doors
         try:
             page = await read_page(
@@ -129,7 +151,7 @@ class Streams:
             )
         except (Problem, KafkaUnavailable):
             return None  # nothing may be shown now; the reader waits
-        return page
+        return page, self._written(feed, page)
 
     async def _woken(self, change: asyncio.Event) -> bool:
         stopping = asyncio.ensure_future(self._doors.stopping.wait())
