@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import decisions
+from benchmarks import decisions, gateway
 from benchmarks.meter import Cost
 from benchmarks.stages import Task
 from broker.cluster.local import LocalKafka
@@ -31,14 +31,21 @@ def main() -> None:
         description=__doc__,
         epilog='Example: make bench ARGS="--quick"',
     )
-    parser.add_argument("--quick", action="store_true", help="smaller, under three minutes")
+    parser.add_argument("--quick", action="store_true", help="smaller, some five minutes")
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
+    parser.add_argument("--only", choices=("pipeline", "gateway"), help="half of it")
     options = parser.parse_args()
     console = Console(stderr=options.json)
-    with LocalKafka(heap_mb=512) as kafka:
-        console.print(f"Kafka {kafka.version}; CPU µs of the stage's own process, medians")
-        found = measure(kafka.bootstrap_servers, console, quick=options.quick)
-    _show(console, found)
+    found: Figures = {}
+    if options.only != "gateway":
+        with LocalKafka(heap_mb=512) as kafka:
+            console.print(f"Kafka {kafka.version}; CPU µs of the stage's own process, medians")
+            found = measure(kafka.bootstrap_servers, console, quick=options.quick)
+        _show(console, found)
+    if options.only != "pipeline":
+        found["gateway"] = gateway.measure(console, quick=options.quick)
+        for name, figures in found["gateway"].items():
+            console.print(_rows(f"Gateway: {name.replace('_', ' ')}", [figures]))
     if options.json:
         print(json.dumps(found))
 

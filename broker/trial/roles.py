@@ -40,6 +40,11 @@ class RoleProcess:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """The process that holds it, and whose child it is."""
+        return self._warden.pid
+
     def kill(self) -> None:
         """End it as a crash would, and wait until it is gone."""
         self._signal(signal.SIGKILL)
