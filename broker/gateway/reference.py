@@ -17,6 +17,8 @@ from broker.gateway.form.pages import FOR_EVER, page, stylesheet
 _STYLE = stylesheet("reference")
 _STYLE_PATH = f"/docs/{hashlib.sha256(_STYLE).hexdigest()[:12]}.css"
 _CODE = re.compile(r"`+([^`]+)`+")
+#: From this status on an answer is problem details.
+_REFUSED = "400"
 _ELSEWHERE = "Other"
 
 
@@ -40,6 +42,7 @@ class Operation(NamedTuple):
     bodies: list[str]
     example: str
     answers: list[Part]
+    refusals: list[str]
 
 
 def router(doors: Doors) -> APIRouter:  # noqa: ARG001 - every group of routes is given them
@@ -90,6 +93,7 @@ def _operation(path: str, method: str, said: Mapping[str, Any]) -> Operation:
         bodies=list(content),
         example="" if example is None else json.dumps(example, indent=1, ensure_ascii=False),
         answers=list(_answers(said.get("responses", {}))),
+        refusals=[each for each in said.get("responses", {}) if each >= _REFUSED],
     )
 
 
@@ -100,7 +104,10 @@ def _parameter(said: Mapping[str, Any]) -> Part:
 
 def _answers(responses: Mapping[str, Any]) -> Iterator[Part]:
     for status, said in responses.items():
-        yield Part(status, " ".join(said.get("content", {})), marked(said.get("description", "")))
+        if status < _REFUSED:
+            yield Part(
+                status, ", ".join(said.get("content", {})), marked(said.get("description", ""))
+            )
 
 
 def paragraphs(text: str) -> list[Markup]:
