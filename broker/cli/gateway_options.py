@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cyclopts import Parameter
 from pydantic import SecretStr
+from stamina.instrumentation import set_on_retry_hooks
 
 from broker.client.http import Credentials
 from broker.errors import SettingsInvalid
@@ -55,6 +56,8 @@ class GatewayOptions:
         Raises:
             SettingsInvalid: Nothing says so, or the key's file cannot be used.
         """
+        # Who types a command is told how it ended; each attempt would be a line without sense.
+        set_on_retry_hooks([])
         key = self._key()
         if key is None and self.client_certificate is None:
             raise SettingsInvalid(f"who are you? {KEY_VARIABLE}, --api-key-file or a certificate")
