@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from broker.errors import Rejected
+from broker.gateway import examples
 from broker.gateway.answers import answer
 from broker.gateway.caller import Caller, Right, needs
 from broker.gateway.completing import Completing
@@ -30,10 +31,15 @@ _CANCEL_LIVES = timedelta(days=90)
 def router(doors: Doors) -> APIRouter:
     """Return the routes by which an originator follows its alerts."""
     routes = APIRouter(tags=["Follow"])
-    problems = documented(400, 401, 404, 409, 422, 429, 503)
+    problems = {
+        **examples.answered(202, examples.PUBLISHED),
+        **documented(400, 401, 404, 409, 422, 429, 503),
+    }
 
     @routes.get(
-        "/v1/alerts/{alert_id}", response_model=AlertStanding, responses=documented(401, 404, 429)
+        "/v1/alerts/{alert_id}",
+        response_model=AlertStanding,
+        responses={**examples.answered(200, examples.STANDING), **documented(401, 404, 429)},
     )
     async def standing(request: Request, alert_id: UUID, caller: Follower) -> Response:
         """See what became of an alert of one's own: states and counts, no recipients."""
@@ -53,6 +59,7 @@ def router(doors: Doors) -> APIRouter:
     @routes.post(
         "/v1/alerts/{alert_id}/consent",
         status_code=202, response_model=PublishedAlert, responses=problems,
+        openapi_extra=examples.body(examples.CONSENT),
     )  # fmt: skip
     async def consent(
         request: Request, alert_id: UUID, change: ConsentChange, caller: Follower

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from broker.gateway import examples
 from broker.gateway.answers import answer
 from broker.gateway.asked import Cursor, FeedId, Since
 from broker.gateway.caller import Caller, Right, needs
@@ -35,7 +36,11 @@ def router(doors: Doors) -> APIRouter:
     """Return the routes by which feeds are read."""
     routes = APIRouter(tags=["Feeds"])
 
-    @routes.get("/v1/feeds", response_model=FeedList, responses=documented(401, 404, 429))
+    @routes.get(
+        "/v1/feeds",
+        response_model=FeedList,
+        responses={**examples.answered(200, examples.FEEDS), **documented(401, 404, 429)},
+    )
     async def feeds(request: Request, caller: Reader) -> Response:
         """List the feeds that the caller may read."""
         found = [doors.community.feeds[feed] for feed in sorted(caller.feeds)]

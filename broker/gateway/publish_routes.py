@@ -13,7 +13,7 @@ from broker.gateway.bodies import Sent, alerts_in, media_type, read_body
 from broker.gateway.caller import Caller, Right, needs
 from broker.gateway.completing import Completing
 from broker.gateway.doors import Doors
-from broker.gateway.examples import DRAFT, PUBLISHED
+from broker.gateway.examples import DRAFT, LINES, PUBLISHED
 from broker.gateway.problems import KAFKA_RETRY_SECONDS, Problem, documented
 from broker.gateway.publishing import Outgoing, Taken
 from broker.gateway.repeats import KeyReused
@@ -30,7 +30,7 @@ _BODY: dict[str, Any] = {
         "required": True,
         "content": {
             bodies.JSON: {"schema": bodies.drafts(bodies.MOST_ALERTS), "example": DRAFT},
-            bodies.JSON_LINES: {"schema": {"type": "string", "minLength": 1}},
+            bodies.JSON_LINES: {"schema": {"type": "string", "minLength": 1}, "example": LINES},
             bodies.AVRO: {"schema": {"type": "string", "format": "binary", "minLength": 1}},
             bodies.AVRO_BATCH: {"schema": {"type": "string", "format": "binary", "minLength": 1}},
         },

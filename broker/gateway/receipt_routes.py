@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from broker.gateway import examples
 from broker.gateway.answers import answer
 from broker.gateway.asked import FeedId
 from broker.gateway.caller import Caller, Right, needs
@@ -29,7 +30,11 @@ def router(doors: Doors) -> APIRouter:
         "/v1/feeds/{feed}/receipts",
         status_code=202,
         response_model=ReceiptsAnswer,
-        responses=documented(400, 401, 404, 422, 429, 503),
+        responses={
+            **examples.answered(202, examples.RECORDED),
+            **documented(400, 401, 404, 422, 429, 503),
+        },
+        openapi_extra=examples.body(examples.RECEIPTS),
     )
     async def receipts(
         request: Request,
