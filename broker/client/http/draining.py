@@ -1,7 +1,6 @@
 """The journal of a publisher at work: kept in a thread of its own, emptied in the background."""
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -57,7 +56,11 @@ class Draining:
         Raises:
             SettingsInvalid: It cannot be used.
         """
-        await self._run(self._journal.__enter__)
+        try:
+            await self._run(self._journal.__enter__)
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
         self._woken.set()
         self._running = asyncio.create_task(self._drain_on())
 
@@ -65,8 +68,7 @@ class Draining:
         """Stop sending, and close the journal; what waits in it waits for the next publisher."""
         if self._running is not None:
             self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._running
+            await asyncio.gather(self._running, return_exceptions=True)
             self._running = None
         await self._run(partial(self._journal.__exit__, None, None, None))
         self._thread.shutdown()
@@ -135,7 +137,7 @@ class Draining:
             try:
                 await self.drain()
                 wait = _FIRST_WAIT
-            except (KafkaUnavailable, JournalFull) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, what waits must be sent
                 await asyncio.sleep(self._pause(error, wait))
                 wait = min(2 * wait, _LONGEST_WAIT)
                 self._woken.set()
@@ -147,6 +149,8 @@ class Draining:
         if isinstance(error, GatewayRefused):  # it may let us in once somebody has looked
             log.error("journal.waits", code=error.code)
             wait = _LONGEST_WAIT
+        elif not isinstance(error, GatewayUnavailable):
+            log.error("journal.waits", code=type(error).__name__)
         return max(wait, asked) * (1 + random.random() / 4)  # noqa: S311
 
     async def _run(self, work: Callable[[], T]) -> T:
