@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from broker.cluster.protection import Protection, protected_settings
+from broker.errors import SettingsInvalid
+from broker.gateway.identity.serving import server_options
 from broker.private_files import Passwords, new_password
 from broker.settings import Settings
 from broker.wire.access import Principals
@@ -91,8 +93,9 @@ def test_roles_may_read_passwords_and_not_write_them_and_none_sees_the_authority
         assert ("secure-kafka" in sources) == (name in {"certificates", "kafka"})
         holds_all = name in {"certificates", "provision", "hand-out", "operator"}
         assert ("secure-credentials" in sources) == holds_all
+        assert ("secure-door" in sources) == (name in {"certificates", "gateway"})
         if name in HANDED["SERVICES"]:
-            assert mounts == [[f"secure-{name}", "/var/lib/lali-credentials", "ro"]]
+            assert mounts[0] == [f"secure-{name}", "/var/lib/lali-credentials", "ro"]
 
 
 def test_a_service_is_handed_the_password_of_its_own_principal_and_no_other(tmp_path):
@@ -112,6 +115,20 @@ def test_a_service_is_handed_the_password_of_its_own_principal_and_no_other(tmp_
         assert set(files) == {"ca.pem", own}
         assert files[own].read_text() == (credentials / own).read_text()
         assert stat.S_IMODE(files[own].stat().st_mode) == 0o600
+
+
+def test_the_gateway_speaks_tls_where_plaintext_is_not_allowed(monkeypatch, tmp_path):
+    for key, value in environment_of("gateway").items():
+        monkeypatch.setenv(key, re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value)))
+    SCRIPT["make"](*_folders(tmp_path))
+    files = {"gateway_certificate": "gateway.pem", "gateway_key": "gateway.key"}
+    for name, file in files.items():
+        assert getattr(Settings(), name) == SCRIPT["DOOR"] / file
+    here = Settings().model_copy(update={k: tmp_path / "door" / f for k, f in files.items()})
+
+    assert "ssl_context_factory" in server_options(here)
+    with pytest.raises(SettingsInvalid, match="TLS"):
+        server_options(here.model_copy(update=dict.fromkeys(files)))
 
 
 def test_every_service_that_connects_is_handed_its_credentials():
@@ -155,12 +172,12 @@ def test_the_files_are_for_their_owner_only_and_the_password_is_kept(tmp_path):
     assert f"[name=admin,password={password.strip()}]" in line
     found = [Path(at) / name for at, _, names in os.walk(tmp_path) for name in names]
     secret = [file for file in found if file.suffix != ".pem" or file.name == "keystore.pem"]
-    assert {"ca.key", "broker.key", "keystore.pem"} <= {file.name for file in secret}
+    assert {"ca.key", "broker.key", "gateway.key", "keystore.pem"} <= {file.name for file in secret}
     assert {stat.S_IMODE(file.stat().st_mode) for file in secret} == {0o600}
 
 
 def _folders(tmp_path):
-    folders = [tmp_path / name for name in ("authority", "credentials", "kafka")]
+    folders = [tmp_path / name for name in ("authority", "credentials", "kafka", "door")]
     for folder in folders:
         folder.mkdir(exist_ok=True)
     return folders

@@ -8,12 +8,13 @@ that it is ready. Exit code 0 or 1.
 
 import asyncio
 import socket
+import ssl
 import sys
 from http import HTTPStatus
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 
 from broker.app import Parts, make_connectors, make_parts
-from broker.settings import load_settings
+from broker.settings import Settings, load_settings
 from broker.wire.admin import admin
 
 
@@ -41,9 +42,14 @@ async def members(parts: Parts, role: str, groups: list[str]) -> dict[str, set[s
     return found
 
 
-def is_ready(port: int) -> int:
+def is_ready(settings: Settings) -> int:
     """Return 0 if the gateway of this container is ready."""
-    asking = HTTPConnection("127.0.0.1", port, timeout=10)
+    asking = HTTPConnection("127.0.0.1", settings.gateway_port, timeout=10)
+    if settings.gateway_certificate is not None:
+        context = ssl.create_default_context(
+            cafile=settings.ca_file or settings.gateway_certificate
+        )
+        asking = HTTPSConnection("127.0.0.1", settings.gateway_port, timeout=10, context=context)
     try:
         asking.request("GET", "/readyz")
         return 0 if asking.getresponse().status == HTTPStatus.OK else 1
@@ -55,7 +61,7 @@ def main(role: str) -> int:
     """Return 0 if every group of *role* has this machine as a member."""
     settings = load_settings()
     if role == "gateway":
-        return is_ready(settings.gateway_port)
+        return is_ready(settings)
     parts = make_parts(settings)
     groups = groups_of(parts, role)
     own = {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)}
