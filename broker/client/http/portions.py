@@ -74,7 +74,10 @@ class Portions:
         self._silent = 0
 
     async def skip_to_now(self) -> None:
-        """Begin with what comes from now on, by the gateway's clock."""
+        """Begin with what comes from now on, by the gateway's clock.
+
+        That is told in whole seconds, and up to one late: rather two seconds early than late.
+        """
         answer = await self._link.ask(Ask("GET", "/v1/feeds"))
         moment = parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
         self._since = moment.isoformat()
