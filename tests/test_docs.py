@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.cli import app
+from broker.cli import make_app
 from broker.model.reason import Reason
 from broker.pipeline.publish import split
 from broker.settings import Settings
@@ -90,7 +90,7 @@ def test_every_command_in_a_shell_block_exists() -> None:
     }
 
     assert len(named) > 3
-    assert named - set(app) == set()
+    assert named - set(make_app(None)) == set()
 
 
 def test_the_bytes_shown_are_the_samples_bytes() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import traceback
+from importlib.metadata import version
 from typing import Any
 
 import cyclopts
@@ -21,76 +22,110 @@ from broker.logs import configure_logs
 
 _REFUSED, _UNUSABLE = 1, 2
 
-app = cyclopts.App(
-    name="lali",
-    help="An interagency message broker for suspected human trafficking.",
-    version_flags=["--version"],
-)
-app.command(
-    "broker.cli.demo:demo",
-    name="demo",
-    help="A Pacific region at work, live, and the balance of it all.",
-)
-app.command(
-    "broker.cli.up:up",
-    name="up",
-    help="Everything in one process, on a Kafka of its own or on yours.",
-)
-app.command(
-    "broker.cli.run:run",
-    name="run",
-    help="One role in a process of its own: accept, route, deliver or gateway.",
-)
-app.command("broker.cli.publish:publish", name="publish", help="Publish alerts from files.")
-app.command("broker.cli.subscribe:subscribe", name="subscribe", help="Follow one feed.")
-app.command("broker.cli.journal:app", name="journal", help="Alerts that wait here for a gateway.")
-app.command(
-    "broker.cli.simulate:simulate", name="simulate", help="Plausible, visibly synthetic alerts."
-)
-app.command(
-    "broker.cli.trace:trace",
-    name="trace",
-    help="The way of one alert: who received what, who did not, why.",
-)
-app.command("broker.cli.flows:flows", name="flows", help="Counts by originator and feed.")
-app.command(
-    "broker.cli.policy:app",
-    name="policy",
-    help="Check and test the bundle; ask who would see an alert.",
-)
-app.command("broker.cli.schema:app", name="schema", help="Check the schemas; write their page.")
-app.command("broker.cli.topics:app", name="topics", help="The topics that this community needs.")
-app.command("broker.cli.keys:app", name="keys", help="Who has which keys; new ones, revoked ones.")
-app.command(
-    "broker.cli.change:app", name="change", help="What needs two people: keys, bundles, erasure."
-)
-app.command("broker.cli.erase:erase", name="erase", help="Make every copy of an alert unreadable.")
-app.command(
-    "broker.cli.verify:verify", name="verify", help="Is a release what its originator signed?"
-)
-app.command(
-    "broker.cli.secure:app",
-    name="secure",
-    help="Certificates, passwords and rights in Kafka, and a check of them.",
-)
-app.command(
-    "broker.cli.gateway:app",
-    name="gateway",
-    help="Who may come to the HTTP doors: API keys, certificates.",
-)
-app.command("broker.cli.kafka:app", name="kafka", help="A real Kafka on this machine.")
-app.command(
-    "broker.cli.settings:settings",
-    name="settings",
-    help="Every setting, its value, and what it means.",
-)
+#: Where each command is, and what it is in a list of all: those are not imported for it.
+_COMMANDS = {
+    "demo": (
+        "broker.cli.demo:demo",
+        "A Pacific region at work, live, and the balance of it all.",
+    ),
+    "up": (
+        "broker.cli.up:up",
+        "Everything in one process, on a Kafka of its own or on yours.",
+    ),
+    "run": (
+        "broker.cli.run:run",
+        "One role in a process of its own: accept, route, deliver or gateway.",
+    ),
+    "publish": (
+        "broker.cli.publish:publish",
+        "Publish alerts from files.",
+    ),
+    "subscribe": (
+        "broker.cli.subscribe:subscribe",
+        "Follow one feed.",
+    ),
+    "journal": (
+        "broker.cli.journal:app",
+        "Alerts that wait here for a gateway.",
+    ),
+    "simulate": (
+        "broker.cli.simulate:simulate",
+        "Plausible, visibly synthetic alerts.",
+    ),
+    "trace": (
+        "broker.cli.trace:trace",
+        "The way of one alert: who received what, who did not, why.",
+    ),
+    "flows": (
+        "broker.cli.flows:flows",
+        "Counts by originator and feed.",
+    ),
+    "policy": (
+        "broker.cli.policy:app",
+        "Check and test the bundle; ask who would see an alert.",
+    ),
+    "schema": (
+        "broker.cli.schema:app",
+        "Check the schemas; write their page.",
+    ),
+    "topics": (
+        "broker.cli.topics:app",
+        "The topics that this community needs.",
+    ),
+    "keys": (
+        "broker.cli.keys:app",
+        "Who has which keys; new ones, revoked ones.",
+    ),
+    "change": (
+        "broker.cli.change:app",
+        "What needs two people: keys, bundles, erasure.",
+    ),
+    "erase": (
+        "broker.cli.erase:erase",
+        "Make every copy of an alert unreadable.",
+    ),
+    "verify": (
+        "broker.cli.verify:verify",
+        "Is a release what its originator signed?",
+    ),
+    "secure": (
+        "broker.cli.secure:app",
+        "Certificates, passwords and rights in Kafka, and a check of them.",
+    ),
+    "gateway": (
+        "broker.cli.gateway:app",
+        "Who may come to the HTTP doors: API keys, certificates.",
+    ),
+    "kafka": (
+        "broker.cli.kafka:app",
+        "A real Kafka on this machine.",
+    ),
+    "settings": (
+        "broker.cli.settings:settings",
+        "Every setting, its value, and what it means.",
+    ),
+}
+
+
+def make_app(first: str | None) -> cyclopts.App:
+    """Return the command line; of *first*, the command asked for, its own text is its help."""
+    app = cyclopts.App(
+        name="lali",
+        help="An interagency message broker for suspected human trafficking.",
+        version=version("lali"),
+        version_flags=["--version"],
+    )
+    for name, (where, summary) in _COMMANDS.items():
+        more = {} if name == first else {"help": summary}
+        app.command(where, name=name, **more)
+    return app
 
 
 def main() -> None:
     """Run `lali`; an error of ours is one line and an exit code, never a traceback."""
     configure_logs(level="warning")
     try:
-        app()
+        make_app(next(iter(sys.argv[1:]), None))()
     except (BundleInvalid, SettingsInvalid) as error:
         lines = error.findings if isinstance(error, BundleInvalid) else [str(error)]
         _fail("\n".join(lines), _UNUSABLE)
