@@ -108,6 +108,19 @@ def install_problems(app: FastAPI) -> None:
     """Make every error of *app* a problem: ours, the framework's, and what nobody foresaw."""
     for kind in (LaliError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _answer)
+    described = app.openapi
+    app.openapi = lambda: _problems_alone(described())  # type: ignore[method-assign]
+
+
+def _problems_alone(document: dict[str, Any]) -> dict[str, Any]:
+    """Return an OpenAPI document in which a problem has no other media type than its own."""
+    for path in document.get("paths", {}).values():
+        for operation in path.values():
+            for response in operation.get("responses", {}).values():
+                content = response.get("content", {})
+                if MEDIA_TYPE in content:  # the framework adds JSON for every model
+                    response["content"] = {MEDIA_TYPE: content[MEDIA_TYPE]}
+    return document
 
 
 async def _answer(_request: Request, error: Exception) -> Response:
