@@ -25,6 +25,8 @@ _CLIENTS = 32
 _STREAMS = 500
 _FILLED = 2000
 _PAGE_ITEMS = 50
+#: Published at once, to see what all of it together keeps up with.
+_BURST = 150
 
 
 def measure(console: Console, *, quick: bool) -> Figures:
@@ -154,9 +156,9 @@ async def _arrival(it: Site, seconds: float) -> Figures:
     try:
         await asyncio.wait_for(started.wait(), 60)
         began = time.perf_counter()
-        await _paced(it, came, count=300, rate=1e6)
+        await _paced(it, came, count=_BURST, rate=1e6)
         await came.complete(it)
-        capacity = 300 / (time.perf_counter() - began)
+        capacity = _BURST / (time.perf_counter() - began)
         came.left.clear()
         await _paced(it, came, count=int(seconds * capacity / 2), rate=capacity / 2)
         await came.complete(it)

@@ -1,6 +1,7 @@
 """Schemathesis against a running gateway: what OpenAPI says is what is taken and answered."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -37,7 +38,10 @@ def schemathesis(doorway, folder, document, *options):
         *options,
     ]  # fmt: skip
     folder.mkdir()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    hooks = {"SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(CONFIG.parent)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=folder, env=os.environ | hooks
+    )
     cases = sum(map(int, _CASES.findall(done.stdout)))
     return done.returncode == 0, cases, done.stdout + done.stderr
 
