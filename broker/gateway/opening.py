@@ -52,6 +52,7 @@ def open_doors(
     audit = AuditWriter(connection, topics)
     spool = Spool(database, settings.gateway_spool_bytes) if settings.gateway_spool else None
     openers = {f: protection.opener(f) for f in community.feeds} if protection else None
+    resealers = {f: protection.resealer(f) for f in community.feeds} if protection else None
     return Doors(
         settings=settings,
         community=community,
@@ -64,7 +65,7 @@ def open_doors(
         holdings=holdings,
         projection=Projection(connection, database, takers),
         shelf=shelf,
-        servings=Servings(holdings, decider, openers, clock),
+        servings=Servings(holdings, decider, openers, clock, resealers),
         disclosures=Disclosures(audit, shelf, decider.bundle.digest, clock),
         audit=audit,
         standings=standings,

@@ -17,8 +17,9 @@ from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind, ReleaseView
 from broker.pipeline.holdings import Holdings, LedgerBehind
 from broker.pipeline.open_release import ReleaseOpener
-from broker.pipeline.project import encode_moment, opened, read_release, recall
+from broker.pipeline.project import encode_moment, opened, read_release, recall, resealed
 from broker.pipeline.redecide import Handover, Stay, redecide
+from broker.pipeline.reseal import Resealer
 from broker.policy.decide import Decider
 from broker.wire.alert_codec import decode_release
 
@@ -69,6 +70,7 @@ class Servings:
         decider: The bundle of today.
         openers: What opens the releases of each feed; None where protection is off.
         clock: Epoch milliseconds.
+        resealers: What seals anew those of which less is served; None where protection is off.
     """
 
     def __init__(
@@ -77,10 +79,12 @@ class Servings:
         decider: Decider,
         openers: Mapping[str, ReleaseOpener] | None,
         clock: Callable[[], int],
+        resealers: Mapping[str, Resealer] | None = None,
     ) -> None:
         self._holdings = holdings
         self._decider = decider
         self._openers = openers or {}
+        self._resealers = resealers or {}
         self._clock = clock
         self._read: OrderedDict[tuple[str, int, int, str, int], tuple[int, Served]] = OrderedDict()
 
@@ -96,8 +100,11 @@ class Servings:
             LedgerBehind: The ledger could not be read so far; ask again.
             PolicyFailed: The bundle errs; ask again once it does not.
         """
-        release = await self._permitted(read_release(shelved.value), shelved)
-        return self._served(shelved, release) if release is not None else None
+        whole = read_release(shelved.value)
+        release = await self._permitted(whole, shelved)
+        if release is None:
+            return None
+        return self._served(shelved, release, narrowed=release is not whole)
 
     async def serve_all(self, rows: Sequence[Shelved]) -> list[Served]:
         """Return what may be shown of *rows*, in their order.
@@ -128,12 +135,12 @@ class Servings:
         moment = encode_moment(shelved.added // 1000)
         return recall(release.identity, release.revision, moment)
 
-    def _served(self, shelved: Shelved, release: Release) -> Served | None:
+    def _served(self, shelved: Shelved, release: Release, *, narrowed: bool) -> Served | None:
         key = (shelved.feed, shelved.partition, shelved.offset, release.kind, release.profile)
         kept_at, kept = self._read.get(key, (0, None))
         if kept is not None and self._clock() - kept_at < _READ_KEPT_MS:
             return kept
-        served = self._readable(shelved, release)
+        served = self._readable(shelved, release, narrowed=narrowed)
         if served is not None:
             self._read[key] = (self._clock(), served)
             self._drop_old()
@@ -147,9 +154,9 @@ class Servings:
                 break
             self._read.popitem(last=False)
 
-    def _readable(self, shelved: Shelved, release: Release) -> Served | None:
+    def _readable(self, shelved: Shelved, release: Release, *, narrowed: bool) -> Served | None:
         try:
-            shown = self._opened(release, shelved.feed)
+            shown = self._shown(release, shelved.feed, narrowed=narrowed)
             view = decode_release(shown.value, with_record=True)
         except Rejected as rejected:
             if rejected.reason is not Reason.ERASED:
@@ -163,6 +170,10 @@ class Servings:
             return None
         return Served(shelved, shown, view, view.model_dump_json(exclude_none=True).encode())
 
-    def _opened(self, release: Release, feed: str) -> Release:
-        opener = self._openers.get(feed)
-        return opened(release, opener) if opener else release
+    def _shown(self, release: Release, feed: str, *, narrowed: bool) -> Release:
+        """Return *release* opened where its feed is entrusted, and else sealed for what is left."""
+        opener, resealer = self._openers.get(feed), self._resealers.get(feed)
+        plain = opened(release, opener) if opener else release
+        if narrowed and plain is release and resealer is not None:
+            return resealed(release, resealer)
+        return plain

@@ -1,0 +1,65 @@
+"""What a gateway serves of sealed releases: less is sealed for less, and entrusted ones open."""
+
+from types import SimpleNamespace
+
+import pytest
+from sealed import ALL, ENTRUSTED, OWN, opener, protection
+from test_quiet_channel import AT, keys_in, looks, to_feed
+
+from broker.clock import epoch_ms
+from broker.gateway.serve import Servings
+from broker.gateway.shelf import Shelved
+from broker.model.compartment import COMPARTMENTS
+from broker.model.decision import Outcome, Verdict
+from broker.pipeline.holdings import Holding, Holdings, Share
+from broker.pipeline.open_release import read_verified
+
+SHOWN = 0b0000_1010_0101
+
+
+class _Holding(Holding):
+    def view(self):
+        return {"embargo_until": None}
+
+
+def servings(feed, shown):
+    outcome = Outcome(Verdict.RELEASE, shown, ("permits",))
+    judge = SimpleNamespace(decide=lambda *_: SimpleNamespace(outcome=outcome))
+    holdings = Holdings(None, None)
+    holdings.seen_ms = epoch_ms()
+    shares = {feed: Share(1, recalled=False)}
+    found = _Holding(1, False, epoch_ms() + 3_600_000, b"", b"", shares)
+    holdings._holdings[AT["alert_id"].bytes] = found
+    return Servings(
+        holdings, judge, {feed: opener(feed)}, epoch_ms, {feed: protection().resealer(feed)}
+    )
+
+
+async def serve(feed, shown):
+    value = to_feed(ALL, ALL, feed)
+    shelved = Shelved(feed, 0, 0, 1_000, AT["alert_id"], 1, "RELEASE", value, recorded=False)
+    return await servings(feed, shown).serve(shelved)
+
+
+async def test_a_release_of_which_less_is_served_looks_like_one_that_never_held_more():
+    served = await serve(OWN, SHOWN)
+
+    assert looks(served.release.value) == looks(to_feed(SHOWN, SHOWN))
+    assert keys_in(served.release.value) == keys_in(to_feed(SHOWN, SHOWN))
+    assert read_verified(served.release.value, opener(OWN)).compartments.mask == SHOWN
+    assert served.view.sealed
+
+
+async def test_a_release_that_is_served_whole_is_served_as_it_lies_in_kafka():
+    served = await serve(OWN, ALL)
+
+    assert served.view.sealed
+    assert keys_in(served.release.value) == [True] * len(COMPARTMENTS)
+
+
+@pytest.mark.parametrize("shown", [SHOWN, ALL])
+async def test_an_entrusted_release_is_opened(shown):
+    served = await serve(ENTRUSTED, shown)
+
+    assert not served.view.sealed
+    assert served.view.compartments.mask == shown
