@@ -7,10 +7,13 @@ from sealed import ALL, ENTRUSTED, OWN, opener, protection
 from test_quiet_channel import AT, keys_in, looks, to_feed
 
 from broker.clock import epoch_ms
+from broker.errors import KeeperUnavailable, Rejected
+from broker.gateway.problems import problem_of
 from broker.gateway.serve import Servings
 from broker.gateway.shelf import Shelved
 from broker.model.compartment import COMPARTMENTS
 from broker.model.decision import Outcome, Verdict
+from broker.model.reason import Reason
 from broker.pipeline.holdings import Holding, Holdings, Share
 from broker.pipeline.open_release import read_verified
 
@@ -22,7 +25,7 @@ class _Holding(Holding):
         return {"embargo_until": None}
 
 
-def servings(feed, shown):
+def servings(feed, shown, opens=opener):
     outcome = Outcome(Verdict.RELEASE, shown, ("permits",))
     judge = SimpleNamespace(decide=lambda *_: SimpleNamespace(outcome=outcome))
     holdings = Holdings(None, None)
@@ -31,14 +34,14 @@ def servings(feed, shown):
     found = _Holding(1, False, epoch_ms() + 3_600_000, b"", b"", shares)
     holdings._holdings[AT["alert_id"].bytes] = found
     return Servings(
-        holdings, judge, {feed: opener(feed)}, epoch_ms, {feed: protection().resealer(feed)}
+        holdings, judge, {feed: opens(feed)}, epoch_ms, {feed: protection().resealer(feed)}
     )
 
 
-async def serve(feed, shown):
+async def serve(feed, shown, opens=opener):
     value = to_feed(ALL, ALL, feed)
     shelved = Shelved(feed, 0, 0, 1_000, AT["alert_id"], 1, "RELEASE", value, recorded=False)
-    return await servings(feed, shown).serve(shelved)
+    return await servings(feed, shown, opens).serve(shelved)
 
 
 async def test_a_release_of_which_less_is_served_looks_like_one_that_never_held_more():
@@ -63,3 +66,35 @@ async def test_an_entrusted_release_is_opened(shown):
 
     assert not served.view.sealed
     assert served.view.compartments.mask == shown
+
+
+class Fails:
+    """Stands for an opener whose key does not fit."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def may_open(self, _parts):
+        return True
+
+    def open(self, _parts):
+        raise self.error
+
+
+async def test_what_should_open_and_does_not_is_shown_sealed():
+    served = await serve(ENTRUSTED, SHOWN, lambda _feed: Fails(Rejected(Reason.SEAL_BROKEN)))
+
+    assert served.view.sealed
+    assert served.view.label is not None
+    assert looks(served.release.value) == looks(to_feed(SHOWN, SHOWN, ENTRUSTED))
+
+
+async def test_what_was_erased_is_passed_over():
+    assert await serve(ENTRUSTED, ALL, lambda _feed: Fails(Rejected(Reason.ERASED))) is None
+
+
+async def test_while_the_keys_are_away_nothing_is_passed_over():
+    with pytest.raises(KeeperUnavailable) as raised:
+        await serve(ENTRUSTED, ALL, lambda _feed: Fails(KeeperUnavailable("AWAY")))
+
+    assert problem_of(raised.value).status == 503

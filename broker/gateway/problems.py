@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from broker.errors import KafkaUnavailable, LaliError, Rejected
+from broker.errors import KafkaUnavailable, KeeperUnavailable, LaliError, Rejected
 from broker.metrics.web import count_problem
 from broker.model.exchange import Fault, ProblemDetails
 from broker.model.reason import Reason
@@ -139,8 +139,9 @@ def problem_of(error: Exception) -> Problem:
             return error
         case Rejected():
             return Problem(422, error.reason.value, errors=[(error.path, error.reason.value)])
-        case KafkaUnavailable():
-            return Problem(503, "KAFKA_UNAVAILABLE", retry_after=KAFKA_RETRY_SECONDS)
+        case KafkaUnavailable() | KeeperUnavailable():
+            away = "KAFKA_UNAVAILABLE" if isinstance(error, KafkaUnavailable) else "NOT_READY"
+            return Problem(503, away, retry_after=KAFKA_RETRY_SECONDS)
         case RequestValidationError():
             return _of_validation(error)
         case HTTPException():

@@ -156,24 +156,38 @@ class Servings:
 
     def _readable(self, shelved: Shelved, release: Release, *, narrowed: bool) -> Served | None:
         try:
-            shown = self._shown(release, shelved.feed, narrowed=narrowed)
+            shown = self._shown(release, shelved, narrowed=narrowed)
             view = decode_release(shown.value, with_record=True)
         except Rejected as rejected:
             if rejected.reason is not Reason.ERASED:
-                log.error(  # noqa: TRY400 - a traceback may carry values
-                    "release.unreadable",
-                    feed=shelved.feed,
-                    partition=shelved.partition,
-                    offset=shelved.offset,
-                    reason=rejected.reason.value,
-                )
+                _log_unreadable(shelved, rejected)
             return None
         return Served(shelved, shown, view, view.model_dump_json(exclude_none=True).encode())
 
-    def _shown(self, release: Release, feed: str, *, narrowed: bool) -> Release:
-        """Return *release* opened where its feed is entrusted, and else sealed for what is left."""
-        opener, resealer = self._openers.get(feed), self._resealers.get(feed)
-        plain = opened(release, opener) if opener else release
+    def _shown(self, release: Release, shelved: Shelved, *, narrowed: bool) -> Release:
+        """Return *release* opened where its feed is entrusted, and else sealed for what is left.
+
+        One that should open and does not is shown as it is, sealed: its reader learns from the
+        label that there is something, and can ask its originator.
+        """
+        opener, resealer = self._openers.get(shelved.feed), self._resealers.get(shelved.feed)
+        try:
+            plain = opened(release, opener) if opener else release
+        except Rejected as rejected:
+            if rejected.reason is Reason.ERASED:
+                raise
+            _log_unreadable(shelved, rejected)
+            plain = release
         if narrowed and plain is release and resealer is not None:
             return resealed(release, resealer)
         return plain
+
+
+def _log_unreadable(shelved: Shelved, rejected: Rejected) -> None:
+    log.error(
+        "release.unreadable",
+        feed=shelved.feed,
+        partition=shelved.partition,
+        offset=shelved.offset,
+        reason=rejected.reason.value,
+    )

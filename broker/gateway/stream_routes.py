@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request
 from starlette.responses import StreamingResponse
 
-from broker.errors import KafkaUnavailable
+from broker.errors import KafkaUnavailable, KeeperUnavailable
 from broker.gateway.asked import Cursor, FeedId, Since
 from broker.gateway.caller import Caller, Right
 from broker.gateway.doors import Doors
@@ -149,7 +149,7 @@ class Streams:
             await doors.disclosures.record(
                 [each.served for each in page.items], "SSE", caller.identity
             )
-        except (Problem, KafkaUnavailable):
+        except (Problem, KafkaUnavailable, KeeperUnavailable):
             return None  # nothing may be shown now; the reader waits
         return page, self._written(feed, page)
 
