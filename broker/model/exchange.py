@@ -182,4 +182,3 @@ class ReceiptsAnswer(Model):
     """What became of the receipts, in their order."""
 
     results: tuple[ReceiptResult, ...]
-
