@@ -13,11 +13,12 @@ from uuid import UUID
 
 import structlog
 
+from broker.errors import KafkaUnavailable
 from broker.wire.alert_bytes import View, view_of_ledger
 from broker.wire.codec import decode_trusted, name_of
 from broker.wire.connection import Connection
 from broker.wire.partition import Target
-from broker.wire.tail import Reader, open_reader, partitions_of
+from broker.wire.tail import Reader, WrittenEnds, open_reader, partitions_of
 from broker.wire.topics import Topics
 
 log = structlog.get_logger()
@@ -75,20 +76,22 @@ class Holdings:
         self._marks: dict[bytes, dict[str, Mark]] = {}
         self._changed = asyncio.Condition()
         self._ready = asyncio.Event()
-        self._reader: Reader | None = None
+        self._written: WrittenEnds | None = None
         self._positions: dict[Target, int] = {}
         self.seen_ms = 0
 
     async def follow(self) -> None:
         """Follow the ledger until cancelled."""
         partitions = await partitions_of(self._connection, [self._topics.ledger])
-        reader = open_reader(self._connection)
-        await reader.start()
+        reader, written = open_reader(self._connection), WrittenEnds(self._connection)
         try:
+            await reader.start()
+            await written.start()
             reader.assign(partitions)
             await reader.seek_to_beginning(*partitions)
-            self._reader = reader
-            ends = await reader.end_offsets(partitions)
+            ends = await written.of(partitions)
+            self._positions = dict.fromkeys(partitions, 0)
+            self._written = written
             while True:
                 fetched = await reader.getmany(timeout_ms=200, max_records=2000)
                 for records in fetched.values():
@@ -102,8 +105,9 @@ class Holdings:
                 async with self._changed:
                     self._changed.notify_all()
         finally:
-            self._reader = None
+            self._written = None
             await reader.stop()
+            await written.stop()
 
     @property
     def is_ready(self) -> bool:
@@ -169,10 +173,13 @@ class Holdings:
         return self._holdings[alert_id.bytes] if self._has(alert_id, revision) else None
 
     async def _catch_up(self) -> None:
-        """Wait until all that is in the ledger now has been read."""
-        if self._reader is None:
+        """Wait until all that is in the ledger now has been read, and is committed or aborted."""
+        if self._written is None:
             raise LedgerBehind
-        ends = await self._reader.end_offsets(list(self._positions))
+        try:
+            ends = await self._written.of(self._positions)
+        except KafkaUnavailable:
+            raise LedgerBehind from None
         async with self._changed:
             await self._changed.wait_for(lambda: self._reaches(ends))
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
 from broker.errors import KafkaUnavailable
 from broker.wire.admin import admin
@@ -92,6 +93,38 @@ async def drain(
                 yield record
         # The position passes transaction markers, which are never handed out.
         open_ones = [each for each in open_ones if await reader.position(each) < ends[each]]
+
+
+class WrittenEnds:
+    """Tells where partitions end for those who write them, open transactions included.
+
+    A reader of committed records is told where the first open transaction begins. A commit
+    reaches one partition before another, so who has read a record in one topic may find the
+    record beside it, of the same transaction, still behind that point in another.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._reader = open_reader(connection, committed=False)
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._reader.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._reader.stop()
+
+    async def of(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the end of each of *partitions* now.
+
+        Raises:
+            KafkaUnavailable: A leader does not answer.
+        """
+        try:
+            found: dict[TopicPartition, int] = await self._reader.end_offsets(list(partitions))
+        except KafkaError as error:
+            raise KafkaUnavailable(type(error).__name__) from None
+        return found
 
 
 async def ends_of(connection: Connection, prefix: str) -> dict[TopicPartition, int]:
