@@ -127,8 +127,11 @@ class Behind:
         """Wait until *feed* shows something of an alert; return it."""
         async with asyncio.timeout(120):
             while True:
-                page = await self.page(feed, unit, limit=500)
-                if found := [each for each in page["items"] if each["alert_id"] == alert_id]:
+                query = {"limit": 500}
+                status, _, page = await self.call("GET", f"/v1/feeds/{feed}", unit, params=query)
+                assert status in (200, 503), page  # 503: the ledger is not read so far
+                items = page["items"] if status == 200 else []
+                if found := [each for each in items if each["alert_id"] == alert_id]:
                     return found
                 await asyncio.sleep(0.1)
 

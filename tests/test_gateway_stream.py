@@ -197,8 +197,12 @@ async def test_streams_at_one_place_share_what_is_read_and_each_gets_it(behind, 
 async def test_an_idle_stream_says_that_it_lives(behind, monkeypatch):
     monkeypatch.setattr(stream_routes, "_ALIVE_SECONDS", 0.2)
     async with streaming(behind, since=datetime.now(UTC).isoformat()) as events:
-        found = [await anext(events) for _ in range(4)]
-    assert {name for name, _, _ in found} == {"comment"}
+        found = []
+        async with asyncio.timeout(60):
+            while found.count("comment") < 4:  # what others published may come between
+                name, _, _ = await anext(events)
+                found.append(name)
+    assert set(found[-2:]) == {"comment"}
 
 
 async def test_streams_beyond_the_limit_are_refused_and_room_comes_back(behind):
