@@ -62,10 +62,14 @@ def router(doors: Doors) -> APIRouter:
         Reconnecting with Last-Event-ID, as browsers do, goes on behind the last event.
         """
         start = start_of(doors, caller, feed, last_event_id or cursor, since)
-        events = streams.admit(streams.events(request, caller, feed, start, asked))
+        events = streams.events(streams.admitted(), request, caller, feed, start, asked)
         return StreamingResponse(events, media_type=MEDIA_TYPE, headers=_HEADERS)
 
     return routes
+
+
+class _Place:
+    """The place of one open stream."""
 
 
 class Streams:
@@ -73,25 +77,37 @@ class Streams:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
-        # A reader that goes before its first event never starts its generator: it is only dropped.
-        self._open: weakref.WeakSet[AsyncGenerator[bytes]] = weakref.WeakSet()
+        # A reader that goes before its first event never starts its stream: it is only dropped,
+        # and its place with it.
+        self._open: weakref.WeakSet[_Place] = weakref.WeakSet()
         self._reading: dict[Hashable, asyncio.Task[tuple[Page, bytes] | None]] = {}
 
-    def admit(self, events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-        """Take *events* among the streams, and return them.
+    def admitted(self) -> "_Place":
+        """Return a place for one more stream, taken until the stream ends or is dropped.
 
         Raises:
             Problem: STREAMS_FULL.
         """
         if len(self._open) >= self._doors.settings.gateway_streams:
             raise Problem(503, "STREAMS_FULL", retry_after=30)
-        self._open.add(events)
-        return events
+        place = _Place()
+        self._open.add(place)
+        return place
 
     async def events(
+        self, place: "_Place", request: Request, caller: Caller, feed: str,
+        position: dict[int, int], asked: Filter,
+    ) -> AsyncGenerator[bytes]:  # fmt: skip
+        """Yield the events behind *position*, until the reader goes or may read no more."""
+        try:
+            async for chunk in self._events(request, caller, feed, position, asked):
+                yield chunk
+        finally:
+            self._open.discard(place)
+
+    async def _events(
         self, request: Request, caller: Caller, feed: str, position: dict[int, int], asked: Filter
     ) -> AsyncGenerator[bytes]:
-        """Yield the events behind *position*, until the reader goes or may read no more."""
         yield _ALIVE  # headers and a first byte at once: the reader knows that it is let in
         doors, loop = self._doors, asyncio.get_running_loop()
         asked_at = loop.time()
