@@ -6,6 +6,7 @@ unset                      a local one, from the jars that Maven resolves
 """
 
 import asyncio
+import logging
 import os
 import shutil
 import socket
@@ -45,6 +46,8 @@ def _logs_of_its_own() -> Iterator[None]:
     """No test inherits where another one's logs went."""
     yield
     structlog.reset_defaults()
+    root = logging.getLogger()
+    root.handlers = [each for each in root.handlers if type(each).__module__ != "broker.logs"]
 
 
 @pytest.fixture(scope="session")
