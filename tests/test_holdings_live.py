@@ -81,3 +81,18 @@ async def test_what_was_aborted_or_never_written_is_not_there(holdings, producer
 
     assert await holdings.find(ALERT, 1, 60) is None
     assert await holdings.find(alert_id_of(22), 1, 60) is None
+
+
+async def test_an_entry_that_is_there_does_not_wait_for_a_transaction_that_is_open_behind_it(
+    holdings, producer, topics, connection
+):
+    await producer.begin_transaction()
+    await write(producer, topics)
+    finding = asyncio.create_task(holdings.find(ALERT, 1, 60))
+    await asyncio.sleep(0.5)
+    await producer.commit_transaction()
+    await producer.begin_transaction()
+    await producer.send_and_wait(topics.ledger, b"", key=b"another", partition=0)
+
+    assert await asyncio.wait_for(finding, 30) is not None  # and the second is open still
+    await producer.abort_transaction()

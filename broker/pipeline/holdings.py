@@ -167,13 +167,17 @@ class Holdings:
         if not self._has(alert_id, revision):
             try:
                 async with asyncio.timeout(timeout_seconds):
-                    await self._catch_up()
+                    await self._catch_up(alert_id, revision)
             except TimeoutError:
                 raise LedgerBehind from None
         return self._holdings[alert_id.bytes] if self._has(alert_id, revision) else None
 
-    async def _catch_up(self) -> None:
-        """Wait until all that is in the ledger now has been read, and is committed or aborted."""
+    async def _catch_up(self, alert_id: UUID, revision: int) -> None:
+        """Wait until the entry is there, or all that is in the ledger now is known without it.
+
+        What is in the ledger now may belong to a transaction that a dead router left open: only
+        an entry that is not there has to wait for its end.
+        """
         if self._written is None:
             raise LedgerBehind
         try:
@@ -181,7 +185,9 @@ class Holdings:
         except KafkaUnavailable:
             raise LedgerBehind from None
         async with self._changed:
-            await self._changed.wait_for(lambda: self._reaches(ends))
+            await self._changed.wait_for(
+                lambda: self._has(alert_id, revision) or self._reaches(ends)
+            )
 
     def _reaches(self, ends: Mapping[Target, int]) -> bool:
         return all(self._positions.get(each, 0) >= end for each, end in ends.items())
