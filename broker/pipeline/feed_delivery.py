@@ -28,6 +28,7 @@ from broker.wire.consumer import PATIENT_MS, ConsumerRecord, group_consumer
 log = structlog.get_logger()
 
 _LEDGER_SECONDS = 10.0
+_LEDGER_AGAIN_SECONDS = 0.5
 _RESTART_SECONDS = 2.0
 _RECORDS_A_POLL = 100
 
@@ -126,7 +127,7 @@ class FeedDelivery:
                 with span("deliver.attempt", feed=self._feed, attempt=attempts):
                     receipt = await self._connector.deliver(verdict.release)
             except LedgerBehind:
-                await self._away(record, "LEDGER_BEHIND", None)
+                await self._await_ledger(record)
             except RecipientRefused as refused:
                 await self._refused(release, record, refused, attempts)
                 return
@@ -162,6 +163,13 @@ class FeedDelivery:
         if narrowed and plain is release and self._resealer is not None:
             return resealed(release, self._resealer)
         return plain
+
+    async def _await_ledger(self, record: ConsumerRecord) -> None:
+        """Wait a little: the recipient is well, and must not be left alone for our own delay."""
+        await self._ends.flush()
+        count_failed_attempt(self._feed, "LEDGER_BEHIND")
+        log.warning("ledger.behind", feed=self._feed)
+        await self._wait(record, _LEDGER_AGAIN_SECONDS)
 
     async def _away(self, record: ConsumerRecord, code: str, asked: float | None) -> None:
         await self._ends.flush()  # the wait may be long; what is done is recorded before it
