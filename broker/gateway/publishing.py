@@ -56,7 +56,6 @@ class PublishingDesk:
         self._spool = spool
         self._sending = Sending(connection)
         self._in_order = asyncio.Lock()
-        self._away = False
 
     async def publish(self, unit: str, alerts: Sequence[Outgoing]) -> list[Taken | Rejected]:
         """Publish *alerts* of *unit* in their order; return what became of each.
@@ -64,7 +63,7 @@ class PublishingDesk:
         An alert that is ``unavailable`` may have been written: published again with the same
         bytes, it is taken once.
         """
-        if self._spool is not None and (self._away or len(self._spool)):
+        if self._spool is not None and len(self._spool):
             # Behind what waits: a revision must not overtake the one before it.
             return [self._spooled(self._spool, unit, each) for each in alerts]
         return await self._sent(unit, alerts)
@@ -114,14 +113,12 @@ class PublishingDesk:
             return self._missed(unit, alert, outcome)
         if isinstance(outcome, BaseException):
             raise outcome
-        self._away = False
         return "published"
 
     def _missed(self, unit: str, alert: Outgoing, error: KafkaUnavailable) -> Taken:
         log.warning("kafka.unavailable", code=error.code)
         if self._spool is None:
             return "unavailable"
-        self._away = True
         return self._spooled(self._spool, unit, alert)
 
     def _spooled(self, spool: Spool, unit: str, alert: Outgoing) -> Taken:
@@ -134,16 +131,13 @@ class PublishingDesk:
         return "spooled"
 
     async def _send_waiting(self, spool: Spool, each: Waiting) -> bool:
-
         try:
             await self._sending.send(
                 self._topics.intake(each.unit), str(each.alert_id).encode(), each.value
             )
         except KafkaUnavailable:
-            self._away = True
             return False
         except Rejected as rejected:
             log.error("spool.refused", reason=rejected.reason.value)  # noqa: TRY400
-        self._away = False
         spool.drop(each.number)
         return True

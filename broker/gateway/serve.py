@@ -6,7 +6,7 @@ stands in the same feed, behind it. What policy no longer permits is served as a
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -105,14 +105,6 @@ class Servings:
         if release is None:
             return None
         return self._served(shelved, release, narrowed=release is not whole)
-
-    async def serve_all(self, rows: Sequence[Shelved]) -> list[Served]:
-        """Return what may be shown of *rows*, in their order.
-
-        Raises:
-            LedgerBehind, PolicyFailed: As `serve`.
-        """
-        return [served for row in rows if (served := await self.serve(row))]
 
     async def _permitted(self, release: Release, shelved: Shelved) -> Release | None:
         if release.kind is ReleaseKind.RECALL:
