@@ -10,10 +10,10 @@ from broker.gateway.form import plain_words, questions
 from broker.gateway.form.following import told
 from broker.gateway.form.review import answers_of
 from broker.gateway.form.typed import typed_in
-from broker.gateway.standing import AlertStanding, State
 from broker.model import codes
 from broker.model.compartment import Compartment
 from broker.model.reason import Reason
+from broker.model.standing import AlertStanding, State
 from broker.model.warning import WarningCode
 
 CODE = re.compile(r"[A-Z]{2,}_?[A-Z]*")

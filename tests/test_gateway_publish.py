@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 import pytest_asyncio
+from alert_sending import AVRO, AVRO_BATCH, JSON_LINES, framed, send
 from gatewaying import ORIGINATOR, Behind, draft, settings_of
 
 from broker.audit.log import read_audit
@@ -15,28 +16,12 @@ from broker.wire.alert_codec import encode_alert
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
 
-JSON_LINES = "application/x-ndjson"
-AVRO = "application/vnd.apache.avro"
-AVRO_BATCH = "application/vnd.lali.alerts"
-CANARY = "CANARYNAME"
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def behind(kafka, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gateway")
     async with Behind(settings_of(kafka, f"t{uuid.uuid4().hex[:8]}.", folder)) as it:
         yield it
-
-
-async def send(behind, body, media_type="application/json", unit=ORIGINATOR, **headers):
-    if not isinstance(body, bytes):
-        body = json.dumps(body).encode()
-    said = {"Content-Type": media_type, **headers}
-    return await behind.call("POST", "/v1/alerts", unit, data=body, headers=said)
-
-
-def framed(**label):
-    return encode_alert(make_alert(originator=ORIGINATOR, **label))
 
 
 async def logged(behind, alert_id, kind):

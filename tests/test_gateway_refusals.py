@@ -9,17 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 import structlog
+from alert_sending import AVRO, AVRO_BATCH, CANARY, send
 from gatewaying import FEED, ORIGINATOR, UNIT_OF_FEED, Behind, draft, settings_of
 
-from broker.testing import make_alert, make_compartments
-from broker.wire.alert_codec import encode_alert
+from broker.testing import make_compartments
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
-
-JSON_LINES = "application/x-ndjson"
-AVRO = "application/vnd.apache.avro"
-AVRO_BATCH = "application/vnd.lali.alerts"
-CANARY = "CANARYNAME"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -27,17 +22,6 @@ async def behind(kafka, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gateway")
     async with Behind(settings_of(kafka, f"t{uuid.uuid4().hex[:8]}.", folder)) as it:
         yield it
-
-
-async def send(behind, body, media_type="application/json", unit=ORIGINATOR, **headers):
-    if not isinstance(body, bytes):
-        body = json.dumps(body).encode()
-    said = {"Content-Type": media_type, **headers}
-    return await behind.call("POST", "/v1/alerts", unit, data=body, headers=said)
-
-
-def framed(**label):
-    return encode_alert(make_alert(originator=ORIGINATOR, **label))
 
 
 @pytest.mark.parametrize(

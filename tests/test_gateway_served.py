@@ -1,6 +1,5 @@
 """However old the cursor: what expired, was superseded, recalled or forbidden is not served."""
 
-import asyncio
 import shutil
 import uuid
 from dataclasses import replace
@@ -8,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
+from feed_reading import comes, identities, publish_draft, walked
 from gatewaying import FEED, ORIGINATOR, UNIT_OF_FEED, Behind, draft, settings_of
 
 from broker.policy.bundle import load_bundle
@@ -25,38 +25,6 @@ async def behind(kafka, tmp_path_factory):
         for alert_id in it.ids:
             await it.shown(alert_id)
         yield it
-
-
-async def walked(behind, limit=17, feed=FEED, unit=UNIT_OF_FEED, **query):
-    """Return every item from the beginning, or from *query*, to the end."""
-    items = []
-    while True:
-        page = await behind.page(feed, unit, limit=limit, **query)
-        items += page["items"]
-        query = {**query, "cursor": page["next"]}
-        query.pop("since", None)
-        if not page["more"]:
-            return items
-
-
-async def publish_draft(behind, written):
-    status, _, body = await behind.call("POST", "/v1/alerts", ORIGINATOR, json=written)
-    assert status == 202, body
-    return body["alert_id"]
-
-
-def identities(items):
-    return [(each["alert_id"], each["revision"], each["kind"]) for each in items]
-
-
-async def comes(behind, alert_id, revision, kind, **query):
-    """Return the items of an alert once they are the one that is named."""
-    async with asyncio.timeout(120):
-        while True:
-            items = [each for each in await walked(behind, **query) if each["alert_id"] == alert_id]
-            if identities(items) == [(alert_id, revision, kind)]:
-                return items
-            await asyncio.sleep(0.1)
 
 
 async def test_a_superseded_revision_is_passed_over_however_old_the_cursor(behind):

@@ -14,11 +14,11 @@ from broker.gateway.caller import Caller, Right, needs
 from broker.gateway.completing import Completing
 from broker.gateway.doors import Doors
 from broker.gateway.problems import KAFKA_RETRY_SECONDS, Problem, documented, not_found
-from broker.gateway.standing import AlertStanding
 from broker.model.alert import Alert
 from broker.model.exchange import ConsentChange, PublishedAlert, PublishState
 from broker.model.label import Label
 from broker.model.reason import Reason
+from broker.model.standing import AlertStanding
 from broker.pipeline.holdings import Holding
 from broker.wire.refusal import validated
 

@@ -83,10 +83,6 @@ class Shelf:
             found[number] = self._end(feed, number) if offset is None else offset
         return found
 
-    def end(self, feed: str) -> dict[int, int]:
-        """Return the position behind everything that is shelved."""
-        return {number: self._end(feed, number) for number in range(self._partitions)}
-
     def latest(self, feed: str, alert_id: UUID) -> Shelved | None:
         """Return the newest record of an alert in *feed*."""
         return self._one(feed, alert_id, "", ())

@@ -18,8 +18,6 @@ from broker.pipeline.holdings import Holding, Holdings
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.partition import Target
 
-__all__ = ["AlertStanding", "Standings"]
-
 log = structlog.get_logger()
 
 #: Kinds of entries that say something to an originator.

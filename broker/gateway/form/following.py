@@ -18,7 +18,7 @@ from broker.gateway.form.entrance import Entrance, Visitor
 from broker.gateway.form.pages import moved
 from broker.gateway.form.received import received
 from broker.gateway.problems import Problem, not_found
-from broker.gateway.standing import AlertStanding
+from broker.model.standing import AlertStanding
 
 #: Reports in the list.
 _LISTED = 100
