@@ -20,7 +20,7 @@ up: setup        ## the same roles, kept running, with data in ./.lali
 
 test: setup      ## all tests, on a real Kafka
 	@deploy/chromium.sh
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto --maxprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup     ## form, lint, types, import contracts, schemas, policy
 	@deploy/check.sh

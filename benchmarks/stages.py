@@ -15,6 +15,7 @@ from benchmarks.backlog import alerts_of, decider_of, fill, make_topics
 from benchmarks.bare_copy import copy
 from benchmarks.meter import Cost, Meter
 from benchmarks.sealed import fill_sealed, open_cost
+from broker.collector import keep_apart
 from broker.logs import configure_logs
 from broker.model.release import Receipt, Release
 from broker.pipeline.accept import Accept
@@ -154,7 +155,7 @@ async def _measure(role: Any, done: Callable[[], int], alerts: int) -> Cost:
     skipped = 0
     deadline = time.monotonic() + 300
     while done() < alerts and time.monotonic() < deadline:
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
         if started is None and done() >= alerts // 10:
             started, skipped = Meter(), done()
     if started is None or done() < alerts:
@@ -183,6 +184,7 @@ _STAGES: dict[str, Any] = {
 def main() -> None:
     """Measure one stage; the task comes as JSON in the first argument."""
     configure_logs(level="warning")
+    keep_apart()  # as `lali run` does
     task = Task(**json.loads(sys.argv[1]))
     cost = asyncio.run(_STAGES[task.stage](task))
     print(json.dumps(cost if isinstance(cost, dict) else asdict(cost)))

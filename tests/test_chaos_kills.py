@@ -23,12 +23,9 @@ SESSION_MS = 6000 if os.environ.get("LALI_TEST_KAFKA") else 1000
 EARLY = 4
 
 
-async def test_roles_killed_at_random_moments_lose_and_double_nothing(
-    kafka, topics, tmp_path, capsys
-):
+async def test_roles_killed_at_random_moments_lose_and_double_nothing(kafka, topics, tmp_path, say):
     seed = int(os.environ.get("LALI_CHAOS_SEED", random.randrange(10**6)))
-    with capsys.disabled():
-        print(f"\nchaos: seed {seed}")  # noqa: T201
+    say(f"chaos: seed {seed}")
     chance = random.Random(seed)
     began = time.monotonic()
     async with trial(kafka, topics, tmp_path, seed=seed, session_timeout_ms=SESSION_MS) as it:
@@ -42,8 +39,7 @@ async def test_roles_killed_at_random_moments_lose_and_double_nothing(
         found = await it.judgement()
 
     seconds = time.monotonic() - began
-    with capsys.disabled():
-        print(f"\nchaos: {ROUNDS} rounds, {it.crew.kills}, {found.figures}, {seconds:.0f} s")  # noqa: T201
+    say(f"chaos: {ROUNDS} rounds, {it.crew.kills}, {found.figures}, {seconds:.0f} s")
     assert found.faults == []
     assert sum(it.crew.kills.values()) == ROUNDS
     assert min(it.crew.kills[role] for role in PIPELINE) >= ROUNDS // len(PIPELINE)

@@ -18,7 +18,7 @@ _AWAY_SECONDS = 8
 
 
 async def test_a_node_killed_while_alerts_are_routed_loses_and_doubles_nothing(
-    kafka3, topics, tmp_path, capsys
+    kafka3, topics, tmp_path, say
 ):
     seed = random.randrange(10**6)
     began = time.monotonic()
@@ -42,8 +42,7 @@ async def test_a_node_killed_while_alerts_are_routed_loses_and_doubles_nothing(
         found = await it.judgement()
 
     seconds = time.monotonic() - began
-    with capsys.disabled():
-        print(f"\nchaos: seed {seed}, one node of three killed, {found.figures}, {seconds:.0f} s")  # noqa: T201
+    say(f"chaos: seed {seed}, one node of three killed, {found.figures}, {seconds:.0f} s")
     assert found.faults == []
     for kind in ("decided", "duplicates", "quarantined", "released", "recalled", "delivered"):
         assert found.figures[kind] > 0

@@ -30,7 +30,8 @@ from broker.errors import Rejected
 from broker.model.reason import Reason
 
 HERE = Path(__file__).parent
-AT_ONCE = 2
+#: Other tests run beside, where the run is shared out.
+AT_ONCE = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
 _EXECUTED = re.compile(r"number_of_executed_units: (\d+)")
 _TOOK = re.compile(r"Done \d+ runs in (\d+) second")
 
@@ -98,28 +99,15 @@ class Runs:
         self._ended: dict[str, Future[subprocess.CompletedProcess[str]]] = {
             name: self._pool.submit(_run, name) for name in chosen
         }
-        self._rows: list[tuple[str, int, int]] = []
 
-    def executed(self, name: str) -> int:
+    def executed(self, name: str) -> tuple[int, int]:
+        """How often it was executed, and in how many seconds."""
         ended = self._ended[name].result()
         assert ended.returncode == 0, ended.stderr[-4000:]
-        executed = int(_EXECUTED.search(ended.stderr)[1])
-        self._rows.append((name, executed, int(_TOOK.search(ended.stderr)[1])))
-        return executed
+        return int(_EXECUTED.search(ended.stderr)[1]), int(_TOOK.search(ended.stderr)[1])
 
     def stop(self) -> None:
         self._pool.shutdown(cancel_futures=True)
-
-    def pytest_terminal_summary(self, terminalreporter) -> None:
-        if not self._rows:
-            return
-        terminalreporter.section("fuzz executions")
-        for name, executed, seconds in self._rows:
-            terminalreporter.write_line(
-                f"{name:20} {executed:>9,} {executed // max(seconds, 1):>7,}/s"
-            )
-        total = sum(executed for _, executed, _ in self._rows)
-        terminalreporter.write_line(f"{'all':20} {total:>9,}")
 
 
 def _run(name: str) -> subprocess.CompletedProcess[str]:
@@ -138,7 +126,6 @@ def runs(request):
     asked = [item.callspec.params["name"] for item in request.session.items
              if item.name.startswith("test_no_change_of_the_seeds")]  # fmt: skip
     running = Runs(asked)
-    request.config.pluginmanager.register(running)
     yield running
     running.stop()
 
@@ -146,5 +133,7 @@ def runs(request):
 @pytest.mark.fuzz
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", SHARES)
-def test_no_change_of_the_seeds_crashes(runs, name):
-    assert runs.executed(name) >= SHARES[name]
+def test_no_change_of_the_seeds_crashes(runs, name, say):
+    executed, seconds = runs.executed(name)
+    say(f"fuzz: {name:20} {executed:>9,} executions {executed // max(seconds, 1):>7,}/s")
+    assert executed >= SHARES[name]

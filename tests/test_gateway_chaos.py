@@ -263,13 +263,13 @@ def free_port():
 
 
 async def test_three_ways_of_reading_see_the_same_ten_thousand_releases(
-    kafka3, topics, tmp_path, capsys
+    kafka3, topics, tmp_path, capsys, say
 ):
     seed = int(os.environ.get("LALI_CHAOS_SEED", random.randrange(10**6)))
     chance = random.Random(seed)
     began = time.monotonic()
 
-    def say(text):
+    def show(text):
         with capsys.disabled():
             print(f"\n  {time.monotonic() - began:5.0f} s  {text}", end="", flush=True)  # noqa: T201
 
@@ -278,7 +278,7 @@ async def test_three_ways_of_reading_see_the_same_ten_thousand_releases(
     last = {}
     for _, identity in told:
         last[identity[0]] = identity
-    say(f"seed {seed}: {len(told)} releases of {len(last)} alerts")
+    say(f"readers: seed {seed}: {len(told)} releases of {len(last)} alerts")
 
     servers, port = kafka3.bootstrap_servers, free_port()
     settings = settings_of(servers, topics.prefix, tmp_path, replication=3, session_timeout_ms=6000)
@@ -308,12 +308,12 @@ async def test_three_ways_of_reading_see_the_same_ten_thousand_releases(
             crew.start(role)
         work = [
             publish(doors, doors.headers(ORIGINATOR), told),
-            disturb(crew, kafka3, readers, doors, random.Random(chance.random()), say),
+            disturb(crew, kafka3, readers, doors, random.Random(chance.random()), show),
             read_topic(by_kafka, parts, random.Random(chance.random())),
             read_pages(by_page, doors, headers, random.Random(chance.random())),
             read_stream(by_stream, doors, headers, random.Random(chance.random())),
         ]
-        progress = asyncio.create_task(tell(readers, say))
+        progress = asyncio.create_task(tell(readers, show))
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await asyncio.gather(*work)
@@ -323,7 +323,7 @@ async def test_three_ways_of_reading_see_the_same_ten_thousand_releases(
         await asyncio.to_thread(crew.stop)
 
     for reader in readers:
-        say(f"{reader.name}: {len(reader.stored)} stored, {reader.restarts} restarts")
+        say(f"readers: {reader.name}: {len(reader.stored)} stored, {reader.restarts} restarts")
         assert reader.restarts > 1
         assert set(reader.stored) <= expected, "something that was never published"
         in_order(reader)
@@ -336,7 +336,7 @@ async def test_three_ways_of_reading_see_the_same_ten_thousand_releases(
         assert all(at_end[1] > identity[1] for identity, at_end in later.items()), reader.name
         assert set(later.values()) <= set(reader.stored), reader.name
         assert all(identity[2] == "RELEASE" for identity in missing), "a recall is missing"
-        say(f"{reader.name}: {len(missing)} passed over, all superseded")
+        say(f"readers: {reader.name}: {len(missing)} passed over, all superseded")
     assert crew.kills["gateway"] == GATEWAY_KILLS
 
 
@@ -352,7 +352,7 @@ def in_order(reader):
         newest[alert_id] = revision
 
 
-async def tell(readers, say):
+async def tell(readers, show):
     while True:
         await asyncio.sleep(10)
-        say(", ".join(f"{each.name} {len(set(each.stored))}" for each in readers))
+        show(", ".join(f"{each.name} {len(set(each.stored))}" for each in readers))

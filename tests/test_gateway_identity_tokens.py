@@ -26,7 +26,13 @@ def desk(tmp_path):
     return Desk(tmp_path)
 
 
-NOW = int(time.time())
+def later(seconds):
+    """A time counted from when the test runs: parameters are made long before."""
+    return lambda: int(time.time()) + seconds
+
+
+def at_last(changed):
+    return {name: value() if callable(value) else value for name, value in changed.items()}
 
 
 def test_a_token_names_a_unit_and_its_scopes_are_rights(desk):
@@ -75,16 +81,16 @@ def test_an_algorithm_that_is_not_allowed_here_is_refused_though_the_key_could(t
         {"sub": "client-2"},
         {"sub": ["client-1"]},
         {"exp": None},
-        {"exp": str(NOW + 300)},
+        {"exp": lambda: str(later(300)())},
         {"exp": True},
-        {"exp": NOW - 31},
-        {"exp": NOW + 3701},
+        {"exp": later(-31)},
+        {"exp": later(3701)},
         {"exp": 10**400},
         {"exp": 1e308},
         {"iat": None},
-        {"iat": NOW + 300, "exp": NOW + 400},
+        {"iat": later(300), "exp": later(400)},
         {"iat": -(10**400)},
-        {"nbf": NOW + 300},
+        {"nbf": later(300)},
         {"nbf": "now"},
         {"cnf": None, "nbf": {}},
         {"cnf": {}},
@@ -94,7 +100,7 @@ def test_an_algorithm_that_is_not_allowed_here_is_refused_though_the_key_could(t
     ],
 )
 def test_a_claim_that_does_not_hold_ends_the_request(desk, changed):
-    claims = desk.issuer.claims() | changed
+    claims = desk.issuer.claims() | at_last(changed)
     claims = {name: value for name, value in claims.items() if value is not None}
     assert desk.refuses(signed(desk, head_of(desk), claims))
 
@@ -103,13 +109,13 @@ def test_a_claim_that_does_not_hold_ends_the_request(desk, changed):
     "changed",
     [
         {"aud": ["https://other.example", AUDIENCE]},
-        {"exp": NOW + 3000, "iat": NOW + 20},
-        {"iat": NOW - 300, "exp": NOW + 300, "nbf": NOW + 20},
+        {"exp": later(3000), "iat": later(20)},
+        {"iat": later(-300), "exp": later(300), "nbf": later(20)},
         {"jti": None},
     ],
 )
 def test_what_clocks_and_issuers_differ_in_is_borne(desk, changed):
-    assert desk.caller(desk.issuer.token(**changed))
+    assert desk.caller(desk.issuer.token(**at_last(changed)))
 
 
 def test_a_token_just_expired_is_borne_for_the_leeway_and_no_longer(desk):

@@ -204,11 +204,11 @@ async def all_cells(behind, identities):
     return tried, faults
 
 
-async def test_every_cell_of_identity_endpoint_and_feed_is_right(behind):
+async def test_every_cell_of_identity_endpoint_and_feed_is_right(behind, say):
     tried, faults = await all_cells(behind, behind.identities)
     assert faults == []
     assert tried >= 200
-    print(f"matrix: {tried} cells")  # noqa: T201
+    say(f"matrix: {tried} cells")
 
 
 async def test_a_doorkeeper_that_lets_one_feed_too_many_is_found_out(behind):

@@ -46,7 +46,7 @@ def schemathesis(doorway, folder, document, *options):
     return done.returncode == 0, cases, done.stdout + done.stderr
 
 
-def test_no_check_of_schemathesis_fails_in_two_thousand_cases(doorway, tmp_path):
+def test_no_check_of_schemathesis_fails_in_two_thousand_cases(doorway, tmp_path, say):
     parts = {
         "alerts": ("--include-path-regex", "^/v1/alerts", "-n", "100"),
         "others": ("--exclude-path-regex", "^/v1/alerts", "-n", "20"),
@@ -59,12 +59,12 @@ def test_no_check_of_schemathesis_fails_in_two_thousand_cases(doorway, tmp_path)
         ]
     passed, cases, said = zip(*(run.result() for run in runs), strict=True)
     text = "\n".join(line[:400] for line in "\n".join(said).splitlines())
-    print(f"schemathesis: {cases} cases")  # noqa: T201
+    say(f"schemathesis: {cases} cases")
     assert all(passed), text
     assert sum(cases) >= LEAST_CASES, text
 
 
-def test_a_gateway_that_says_one_thing_and_does_another_is_found_out(doorway, tmp_path):
+def test_a_gateway_that_says_one_thing_and_does_another_is_found_out(doorway, tmp_path, say):
     document = json.loads(doorway.run(_document(doorway)))
     asked = document["paths"]["/v1/feeds/{feed}"]["get"]["parameters"]
     limit = next(each for each in asked if each["name"] == "limit")

@@ -79,11 +79,11 @@ def quiet_half(foreign, absent):
 FAR = 0.16
 
 
-async def test_time_does_not_tell_foreign_from_absent_in_a_thousand_pairs(behind):
+async def test_time_does_not_tell_foreign_from_absent_in_a_thousand_pairs(behind, say):
     found = await times(behind, 250)
     assert sum(len(foreign) for foreign, _ in found.values()) == 1000
     effects = {kind: superiority(*quiet_half(*both)) - 0.5 for kind, both in found.items()}
-    print("timing:", {kind: round(effect, 3) for kind, effect in effects.items()})  # noqa: T201
+    say(f"timing: { ({kind: round(effect, 3) for kind, effect in effects.items()}) }")
     assert all(abs(effect) < FAR for effect in effects.values()), effects
 
 

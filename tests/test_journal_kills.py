@@ -62,7 +62,7 @@ class Site:
         )  # fmt: skip
 
 
-async def test_a_publisher_killed_at_random_loses_nothing_that_it_was_told(tmp_path, capsys):
+async def test_a_publisher_killed_at_random_loses_nothing_that_it_was_told(tmp_path, say):
     seed = int(os.environ.get("LALI_CHAOS_SEED", random.randrange(10**6)))
     chance = random.Random(seed)
     told = {"published": [], "journaled": []}
@@ -79,10 +79,9 @@ async def test_a_publisher_killed_at_random_loses_nothing_that_it_was_told(tmp_p
         for alert_id, value in kept.items():
             site.taken.setdefault(alert_id, []).append(value)
 
-    with capsys.disabled():
-        counts = {state: len(each) for state, each in told.items()}
-        twice = sum(len(each) > 1 for each in site.taken.values())
-        print(f"\nkills: seed {seed}, {ROUNDS} rounds, {counts}, {twice} sent again")  # noqa: T201
+    counts = {state: len(each) for state, each in told.items()}
+    twice = sum(len(each) > 1 for each in site.taken.values())
+    say(f"journal: seed {seed}, {ROUNDS} rounds, {counts}, {twice} sent again")
     # Sent twice is the same bytes, which route takes once.
     assert all(len(set(each)) == 1 for each in site.taken.values())
     assert told["journaled"]

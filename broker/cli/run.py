@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from broker.app import Parts, Role, make_parts, make_role, run_roles
+from broker.collector import keep_apart
 from broker.errors import KafkaRefused, KafkaUnavailable
 from broker.logs import configure_logs
 from broker.observed import observed
@@ -25,6 +26,7 @@ def run(role: str) -> None:
     configure_logs(settings.log_form, settings.log_level)
     parts = make_parts(settings)
     made = make_role(parts, role)
+    keep_apart()
     with asyncio.Runner(loop_factory=_loop_of(role)) as runner:
         runner.run(_run(parts, role, made))
 

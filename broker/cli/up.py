@@ -12,6 +12,7 @@ from rich.console import Console
 
 from broker.app import ROLES, Parts, make_parts, make_role, run_roles
 from broker.cluster.local import LocalKafka
+from broker.collector import keep_apart
 from broker.errors import SettingsInvalid
 from broker.gateway.first_steps import curl_lines
 from broker.gateway.identity.development import make_development_keys
@@ -120,5 +121,7 @@ def _show_door(console: Console, settings: Settings, api_keys: Path | None) -> N
 
 
 async def _run(parts: Parts) -> None:
+    roles = [make_role(parts, role) for role in ROLES]
+    keep_apart()
     with observed(parts, ROLES) as watches:
-        await run_roles([*(make_role(parts, role) for role in ROLES), *watches])
+        await run_roles([*roles, *watches])

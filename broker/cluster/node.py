@@ -180,6 +180,7 @@ def _properties(plan: NodePlan, data: Path) -> str:
         "message.max.bytes": 2 << 20,
         "replica.fetch.max.bytes": 4 << 20,
         "log.segment.delete.delay.ms": 1000,
+        "log.index.size.max.bytes": 256 << 10,
     }
     if plan.protection:
         settings |= protected_settings(plan.protection)

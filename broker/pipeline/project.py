@@ -5,13 +5,12 @@ name is dropped here; its commitment stays, so the originator's signature still 
 an empty slot looks like a withheld one.
 """
 
-from broker.errors import Rejected
-from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind
 from broker.pipeline.open_release import ReleaseOpener
 from broker.pipeline.reseal import Resealer
 from broker.wire import varint
 from broker.wire.alert_bytes import UUID_BYTES, Slots
+from broker.wire.alert_codec import refuse_shape
 from broker.wire.codec import FRAME_BYTES, decode_trusted
 from broker.wire.release_bytes import encode_recall, encode_release, narrow_release, plain_closing
 from broker.wire.sealing import ReleaseParts
@@ -81,11 +80,9 @@ def read_release(value: bytes) -> Release:
         Rejected: It is none.
     """
     record = decode_trusted(value, "release")
-    kind = ReleaseKind(record["kind"])
-    if kind is ReleaseKind.UNKNOWN:
-        raise Rejected(Reason.CODE_UNKNOWN, "kind")
+    refuse_shape(record)  # `narrow` cuts what a release must have
     return Release(
-        kind,
+        ReleaseKind(record["kind"]),
         record["alert_id"],
         record["revision"],
         record["profile"],

@@ -70,9 +70,9 @@ class RoleProcess:
         """Whether it is there."""
         return self._warden.poll() is None
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """Return the log events called *name* so far."""
-        return [event for event in self._events() if event.get("event") == name]
+    def events(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Return the log events called *name* so far; all of them without a name."""
+        return [event for event in self._events() if name in (None, event.get("event"))]
 
     def _events(self) -> Iterator[dict[str, Any]]:
         for line in self._log.read_text(errors="replace").splitlines():

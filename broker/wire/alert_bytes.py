@@ -12,6 +12,7 @@ place: `AttributesIndex` recognises them by comparison (docs/decisions/0001).
 Route reads only what accept wrote, under its access rights, so nothing is checked twice.
 """
 
+from functools import cache
 from io import BytesIO
 from typing import Any, Generic, TypeVar, cast
 
@@ -129,15 +130,19 @@ def keep_slots(value: bytes, slots: Slots, mask: int) -> bytes:
     dropped = slots.present & ~mask
     if not dropped:
         return value[slots.start : slots.end]
-    parts = []
-    run = slots.start
-    for bit, (index, end) in enumerate(slots.bounds):
-        if dropped >> bit & 1:
-            parts.append(value[run:index])
-            parts.append(b"\x00")
-            run = end
+    parts: list[bytes] = []
+    run, bounds = slots.start, slots.bounds
+    for slot in _slots_in(dropped):
+        index, end = bounds[slot]
+        parts += value[run:index], b"\x00"
+        run = end
     parts.append(value[run : slots.end])
     return b"".join(parts)
+
+
+@cache
+def _slots_in(mask: int) -> tuple[int, ...]:
+    return tuple(slot for slot, bit in enumerate(_SLOT_BITS) if mask & bit)
 
 
 class AttributesIndex(Generic[T]):

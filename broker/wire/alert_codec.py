@@ -92,7 +92,7 @@ def decode_release(value: bytes | None, *, with_record: bool = False) -> Release
         Rejected: With the first thing that is wrong.
     """
     record = codec.decode(value, "release")
-    _refuse_shape(record)
+    refuse_shape(record)
     sealed = any(record.get(name) is not None for name in ("feed_key", "recipient_key"))
     slots = None if sealed else record["compartments"]
     return ReleaseView(
@@ -108,8 +108,12 @@ def decode_release(value: bytes | None, *, with_record: bool = False) -> Release
     )
 
 
-def _refuse_shape(record: dict[str, Any]) -> None:
-    """Refuse a release without label or content, and a recall with either."""
+def refuse_shape(record: dict[str, Any]) -> None:
+    """Refuse a decoded release without label or content, and a recall with either.
+
+    Raises:
+        Rejected: Its shape is none that route writes.
+    """
     kind = ReleaseKind(record["kind"])
     if kind is ReleaseKind.UNKNOWN:
         raise Rejected(Reason.CODE_UNKNOWN, "kind")
