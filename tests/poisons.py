@@ -50,7 +50,7 @@ def _slots(value):
 
 
 def _first_union(value):
-    return Slots(value, _slots(value)).bounds[0][0]
+    return Slots(value, _slots(value)).start + 32
 
 
 def _bomb(value):

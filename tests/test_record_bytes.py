@@ -19,8 +19,11 @@ def epoch_ms(moment):
 @given(record=GENERATED_LEDGER, label=st.binary(max_size=9000))
 @settings(max_examples=200)
 def test_a_spliced_ledger_entry_is_what_the_codec_writes(record, label):
-    record |= {"label": label, "cancelled": False}
-    tail = record_bytes.ledger_tail(record["originator"], record["plan_digest"], record["holders"])
+    record |= {"label": label}
+    tail = record_bytes.ledger_tail(
+        record["distribution"], record["present"], record["originator"], record["plan_digest"],
+        record["holders"], cancelled=record["cancelled"],
+    )  # fmt: skip
 
     spliced = record_bytes.encode_ledger(
         record["alert_id"],
@@ -29,8 +32,6 @@ def test_a_spliced_ledger_entry_is_what_the_codec_writes(record, label):
         epoch_ms(record["expires_at"]),
         epoch_ms(record["retain_until"]),
         record["label"],
-        record["distribution"],
-        record["present"],
         tail,
     )
 
@@ -61,8 +62,7 @@ def test_a_spliced_audit_entry_is_what_the_codec_writes(
         digest,
         varint.encode(at),
         record_bytes.encode_source(constant, offset),
-        present,
-        record_bytes.audit_tail(originator, "ALERT", plan, plan[::-1]),
+        record_bytes.audit_tail(present, originator, "ALERT", plan, plan[::-1]),
     )
 
     assert spliced == codec.encode(

@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import Field
@@ -25,8 +26,7 @@ class ReleaseKind(StrEnum):
     RECALL = "RECALL"
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """What one feed receives of one alert revision, as bytes.
 
     It names no feed, so equal disclosures to many feeds are one value, encoded once.
@@ -45,6 +45,9 @@ class Release:
     revision: int
     profile: int
     value: bytes
+
+    def __repr__(self) -> str:
+        return f"Release({self.kind}, {self.alert_id}, {self.revision})"
 
     @property
     def alert_id(self) -> UUID:

@@ -7,7 +7,7 @@ their ledger and audit records do too. All of it is kept under the label's own b
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from broker.model.decision import Plan, Verdict
 from broker.model.reason import Reason
@@ -49,11 +49,22 @@ class Decided:
     plan: Plan
     plan_record: bytes
     audiences: tuple[Audience, ...]
-    audit_tail: bytes
     failed: bool
-    ledger_tails: dict[tuple[int, int], tuple[bytes, tuple[Holder, ...]]] = field(
-        default_factory=dict
-    )
+    firsts: dict[tuple[int, int], "First"] = field(default_factory=dict)
+
+
+class First(NamedTuple):
+    """What first revisions of one decision share that hold the same slots.
+
+    Attributes:
+        ledger_tail: The end of their ledger entries.
+        audit_tail: The end of their audit entries.
+        holders: Who holds them from then on.
+    """
+
+    ledger_tail: bytes
+    audit_tail: bytes
+    holders: tuple[Holder, ...]
 
 
 @dataclass(slots=True)
@@ -62,6 +73,7 @@ class Known:
 
     Attributes:
         view: What policy reads.
+        distribution: The bytes of the distribution.
         label_length: Bytes from the start of the run to the end of the label.
         length: Bytes of the whole run.
         embargo_until: Epoch ms, or 0.
@@ -70,6 +82,7 @@ class Known:
     """
 
     view: View
+    distribution: bytes
     originator: str
     message_type: str
     label_length: int
@@ -106,30 +119,18 @@ class KnownLabels:
                 known.decided[facts] = decided
         return decided
 
-    def ledger_tail(
-        self, known: Known, decided: Decided, present: int, revision: int
-    ) -> tuple[bytes, tuple[Holder, ...]]:
-        """Return the constant end of a first revision's ledger entry, and its holders."""
+    def first(self, known: Known, decided: Decided, present: int, revision: int) -> First:
+        """Return what the records of a first revision end in, and who holds it."""
         key = (present, revision)
-        made = decided.ledger_tails.get(key)
+        made = decided.firsts.get(key)
         if made is None:
-            holders = tuple(
-                Holder(feed, revision, audience.mask & present, recalled=False)
-                for audience in decided.audiences
-                for feed in audience.feeds
-            )
-            rows: list[dict[str, Any]] = [holder._asdict() for holder in holders]
-            tail = record_bytes.ledger_tail(known.originator, decided.plan.digest, rows)
-            made = decided.ledger_tails[key] = (tail, holders)
+            made = decided.firsts[key] = _first(known, decided, present, revision)
         return made
 
     def _decide(self, known: Known, facts: Facts) -> Decided:
         plan = self._plan_of(known.view, facts)
-        tail = record_bytes.audit_tail(
-            known.originator, known.message_type, plan.bundle_digest, plan.digest
-        )
         failed = any(group.outcome.reason is Reason.POLICY_ERROR for group in plan.groups)
-        return Decided(plan, encode_plan(plan), self._audiences(plan), tail, failed)
+        return Decided(plan, encode_plan(plan), self._audiences(plan), failed)
 
     def _audiences(self, plan: Plan) -> tuple[Audience, ...]:
         audiences = []
@@ -151,11 +152,41 @@ class KnownLabels:
         return found
 
 
+def _first(known: Known, decided: Decided, present: int, revision: int) -> First:
+    holders = tuple(
+        Holder(feed, revision, audience.mask & present, recalled=False)
+        for audience in decided.audiences
+        for feed in audience.feeds
+    )
+    plan, originator = decided.plan, known.originator
+    rows: list[dict[str, Any]] = [holder._asdict() for holder in holders]
+    return First(
+        record_bytes.ledger_tail(known.distribution, present, originator, plan.digest, rows),
+        record_bytes.audit_tail(
+            present, originator, known.message_type, plan.bundle_digest, plan.digest
+        ),
+        holders,
+    )
+
+
+def later_tail(known: Known, decided: Decided, present: int, holders: tuple[Holder, ...]) -> bytes:
+    """Return the end of the ledger entry of a later revision that *holders* hold."""
+    return record_bytes.ledger_tail(
+        known.distribution,
+        present,
+        known.originator,
+        decided.plan.digest,
+        [holder._asdict() for holder in holders],
+        cancelled=known.message_type == "CANCEL",
+    )
+
+
 def _learn(value: bytes, start: int) -> Known:
     view, label_end, end = read_attributes(value, start)
     embargo = view["embargo_until"]
     return Known(
         view=view,
+        distribution=value[label_end:end],
         originator=sys.intern(view["originator"]),
         message_type=sys.intern(view["message_type"]),
         label_length=label_end - start,

@@ -43,7 +43,7 @@ class Held(NamedTuple):
 #: Originator and intake partition.
 IntakeKey = tuple[str, int]
 
-_SWEPT_AT_ONCE = 500
+_SWEPT_AT_ONCE = 100
 _UUID_TEXT = 36
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.pipeline.accepted import Accepted, read_accepted
-from broker.pipeline.known import Decided, Known, KnownLabels, PlanOf
+from broker.pipeline.known import Decided, Known, KnownLabels, PlanOf, later_tail
 from broker.pipeline.ledger import Held, Holder, Ledger
 from broker.pipeline.project import Projector, recall
 from broker.pipeline.releases import Releases, releases_of
@@ -23,6 +23,11 @@ from broker.policy.facts import Facts
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.outbox import Outbox
 from broker.wire.topics import Topics
+
+#: There are four; made once.
+_FACTS = {
+    (expired, held): Facts(expired, held) for expired in (False, True) for held in (False, True)
+}
 
 
 class _Decided(NamedTuple):
@@ -122,7 +127,7 @@ class PartitionRouter:
 
     def _decide(self, outbox: Outbox, alert: Accepted, known: Known, held: Held | None) -> None:
         now = self._records.now
-        facts = Facts(alert.expires_at <= now, known.embargo_until > now)
+        facts = _FACTS[alert.expires_at <= now, known.embargo_until > now]
         decided = self._known.decided(known, facts)
         if decided.failed:
             self._quarantine(outbox, alert, known.originator, Reason.POLICY_ERROR)
@@ -162,10 +167,9 @@ class PartitionRouter:
         if releases is not None:
             for audience in decided.audiences:
                 releases.write(outbox, projector, audience)
-        present = projector.present
-        tail, holders = self._known.ledger_tail(known, decided, present, alert.revision)
-        self._stage(outbox, routed, tail, holders)
-        self._records.first_decided(outbox, alert, known, decided, present)
+        first = self._known.first(known, decided, projector.present, alert.revision)
+        self._stage(outbox, routed, first.ledger_tail, first.holders)
+        self._records.first_decided(outbox, alert, known.originator, first.audit_tail)
         self._tally.first(known, decided)
 
     def _write_later(self, outbox: Outbox, routed: _Decided, held: Held | None) -> None:
@@ -178,7 +182,7 @@ class PartitionRouter:
         recalled = [h for h in holders.values() if not h.recalled and h.feed not in released]
         holders |= released | self._recall(outbox, alert, recalled)
         kept = self.ledger.share(tuple(sorted(holders.values())))
-        tail = self._records.later_tail(known, decided, kept, cancelled=routed.cancels)
+        tail = later_tail(known, decided, projector.present, kept)
         self._stage(outbox, routed, tail, kept)
         feeds = sorted(holder.feed for holder in recalled)
         self._records.later_decided(outbox, alert, known, decided, feeds, projector.present)
@@ -211,8 +215,7 @@ class PartitionRouter:
         """Write the ledger entry, and stage the same for this router's own memory."""
         alert, known = routed.alert, routed.known
         until = retain_until(alert.expires_at, known.retention_ms, self._records.now)
-        present = routed.projector.present
-        self._records.ledger_entry(outbox, alert, known, until, present, tail)
+        self._records.ledger_entry(outbox, alert, known, until, tail)
         held = Held(alert.revision, alert.digest, known.originator, routed.cancels, until, holders)
         self.ledger.stage(alert.alert_id, held)
 

@@ -64,49 +64,29 @@ class RouteRecords:
         alert: Accepted,
         known: Known,
         retain_until: int,
-        present: int,
         tail: bytes,
     ) -> None:
         """Write what the ledger keeps of *alert*, ending in *tail*."""
-        label_end = alert.start + known.label_length
         entry = record_bytes.encode_ledger(
             alert.alert_id,
             alert.revision,
             alert.digest,
             alert.expires_at,
             retain_until,
-            alert.value[codec.FRAME_BYTES : label_end],
-            alert.value[label_end : alert.start + known.length],
-            present,
+            alert.value[codec.FRAME_BYTES : alert.start + known.label_length],
             tail,
         )
         outbox.add(self._ledger, alert.key, entry)
 
-    def later_tail(
-        self, known: Known, decided: Decided, holders: Iterable[Holder], *, cancelled: bool
-    ) -> bytes:
-        """Return the end of the ledger entry of a later revision."""
-        record = {
-            "originator": known.originator,
-            "cancelled": cancelled,
-            "plan_digest": decided.plan.digest,
-            "holders": [holder._asdict() for holder in holders],
-        }
-        return record_bytes.encode_tail("ledger-entry", "present", record)
-
-    def first_decided(
-        self, outbox: Outbox, alert: Accepted, known: Known, decided: Decided, present: int
-    ) -> None:
-        """Write that a first revision was decided."""
-        source = self._source(known.originator, alert)
+    def first_decided(self, outbox: Outbox, alert: Accepted, originator: str, tail: bytes) -> None:
+        """Write that a first revision was decided, ending in *tail*."""
         entry = record_bytes.encode_decided(
             alert.alert_id,
             alert.revision,
             alert.digest,
             self.at,
-            source,
-            present,
-            decided.audit_tail,
+            self._source(originator, alert),
+            tail,
         )
         outbox.add(self._audit, alert.key, entry)
 

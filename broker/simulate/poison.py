@@ -115,7 +115,7 @@ def _changed_label(value: bytes) -> bytes:
 
 def _changed_content(value: bytes) -> bytes:
     slots = AlertParts(value).slots
-    end = slots.bounds[0][1] - 1  # last byte of the sealed summary
+    end = slots.ends[1] - 1  # last byte of the sealed summary
     return value[:end] + bytes([value[end] ^ 1]) + value[end + 1 :]
 
 

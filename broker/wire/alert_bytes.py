@@ -79,16 +79,16 @@ class Slots:
 
     Attributes:
         start: Where the first begins.
-        bounds: Per slot: where its union index stands, and where the slot ends.
+        ends: Where the first slot begins, and then where each ends.
         present: Mask of the slots that hold content.
         end: Where the last ends.
     """
 
-    __slots__ = ("bounds", "end", "present", "start")
+    __slots__ = ("end", "ends", "present", "start")
 
     def __init__(self, value: bytes, start: int) -> None:
         self.start = position = start
-        bounds = []
+        self.ends = ends = [start]
         present = 0
         for bit in _SLOT_BITS:
             index = position + _COMMITMENT_BYTES
@@ -104,22 +104,24 @@ class Slots:
                 else:
                     length, content = varint.decode(value, position)
                     position = content + length
-            bounds.append((index, position))
-        self.bounds = bounds
+            ends.append(position)
         self.present = present
         self.end = position
 
     def content(self, value: bytes, slot: int) -> bytes | None:
         """Return the content of slot number *slot*: salt and framed compartment, or None."""
-        index, end = self.bounds[slot]
+        index = self._index(slot)
         if value[index] == 0:
             return None
-        return value[varint.decode(value, index + 1)[1] : end]
+        return value[varint.decode(value, index + 1)[1] : self.ends[slot + 1]]
 
     def commitment(self, value: bytes, slot: int) -> bytes:
         """Return the commitment of slot number *slot*."""
-        index = self.bounds[slot][0]
-        return value[index - _COMMITMENT_BYTES : index]
+        start = self.ends[slot]
+        return value[start : start + _COMMITMENT_BYTES]
+
+    def _index(self, slot: int) -> int:
+        return self.ends[slot] + _COMMITMENT_BYTES
 
 
 def keep_slots(value: bytes, slots: Slots, mask: int) -> bytes:
@@ -131,11 +133,10 @@ def keep_slots(value: bytes, slots: Slots, mask: int) -> bytes:
     if not dropped:
         return value[slots.start : slots.end]
     parts: list[bytes] = []
-    run, bounds = slots.start, slots.bounds
+    run, ends = slots.start, slots.ends
     for slot in _slots_in(dropped):
-        index, end = bounds[slot]
-        parts += value[run:index], b"\x00"
-        run = end
+        parts += value[run : ends[slot] + _COMMITMENT_BYTES], b"\x00"
+        run = ends[slot + 1]
     parts.append(value[run : slots.end])
     return b"".join(parts)
 

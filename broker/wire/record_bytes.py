@@ -13,14 +13,14 @@ import fastavro
 from broker.wire import varint
 from broker.wire.schema import AvroSchema, catalogue
 
-_NULL, _SOME = varint.encode(0), varint.encode(1)
+_SOME = varint.encode(1)
 _LEDGER_FRAME = catalogue().latest("ledger-entry").frame
 _AUDIT_FRAME = catalogue().latest("audit-entry").frame
 _DECIDED_BY_ROUTE = varint.encode(1) + varint.encode(2)  # kind DECIDED, stage ROUTE
 
 #: Last of the fields that vary; what follows makes the tail.
-_LEDGER_TAIL_AFTER = "present"
-_AUDIT_TAIL_AFTER = "present"
+_LEDGER_TAIL_AFTER = "label"
+_AUDIT_TAIL_AFTER = "source_offset"
 
 
 def encode_tail(name: str, last_varying: str, record: dict[str, Any]) -> bytes:
@@ -38,11 +38,21 @@ def encode_tail(name: str, last_varying: str, record: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def ledger_tail(originator: str, plan_digest: bytes, holders: list[dict[str, Any]]) -> bytes:
-    """Return the constant end of the ledger entries of one plan."""
+def ledger_tail(
+    distribution: bytes,
+    present: int,
+    originator: str,
+    plan_digest: bytes,
+    holders: list[dict[str, Any]],
+    *,
+    cancelled: bool = False,
+) -> bytes:
+    """Return the end that ledger entries of one label, plan and set of slots share."""
     record = {
+        "distribution": distribution,
+        "present": present,
         "originator": originator,
-        "cancelled": False,
+        "cancelled": cancelled,
         "plan_digest": plan_digest,
         "holders": holders,
     }
@@ -50,10 +60,12 @@ def ledger_tail(originator: str, plan_digest: bytes, holders: list[dict[str, Any
 
 
 def audit_tail(
-    originator: str, message_type: str, bundle_digest: bytes, plan_digest: bytes
+    present: int, originator: str, message_type: str, bundle_digest: bytes, plan_digest: bytes
 ) -> bytes:
-    """Return the constant end of the DECIDED entries of one plan."""
+    """Return the end that DECIDED entries of one plan and set of slots share; no recalls."""
     record = {
+        "recalled": [],
+        "present": present,
         "originator": originator,
         "message_type": message_type,
         "bundle_digest": bundle_digest,
@@ -69,11 +81,9 @@ def encode_ledger(
     expires_at: int,
     retain_until: int,
     label: bytes,
-    distribution: bytes,
-    present: int,
     tail: bytes,
 ) -> bytes:
-    """Return a framed ledger entry that ends in *tail*."""
+    """Return a framed ledger entry that ends in *tail*, as `ledger_tail` gives it."""
     return b"".join(
         (
             _LEDGER_FRAME,
@@ -82,9 +92,8 @@ def encode_ledger(
             digest,
             varint.encode(expires_at),
             varint.encode(retain_until),
-            varint.sized(label),
-            varint.sized(distribution),
-            varint.encode(present),
+            varint.encode(len(label)),
+            label,
             tail,
         )
     )
@@ -96,10 +105,9 @@ def encode_decided(
     digest: bytes,
     at: bytes,
     source: bytes,
-    present: int,
     tail: bytes,
 ) -> bytes:
-    """Return a framed DECIDED entry without recalls that ends in *tail*.
+    """Return a framed DECIDED entry that ends in *tail*.
 
     Its entry id is the first half of the alert's digest: one decision per content.
 
@@ -109,7 +117,6 @@ def encode_decided(
         digest: SHA-256 of the framed alert.
         at: Epoch milliseconds as a varint.
         source: Where the alert came from, as `encode_source` gives it.
-        present: Mask of the compartments that hold content.
         tail: As `audit_tail` gives it.
     """
     return b"".join(
@@ -125,9 +132,6 @@ def encode_decided(
             _SOME,
             digest,
             source,
-            _NULL,  # recalled: an empty array ends with its zero count
-            _SOME,
-            varint.encode(present),
             tail,
         )
     )
