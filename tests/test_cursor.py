@@ -19,6 +19,16 @@ def test_a_cursor_opens_to_what_was_sealed(feed, position, extra):
     assert Cursors(SECRET).opened(feed, sealed) == (position, extra)
 
 
+@given(position=POSITIONS, extra=st.integers(0, 2**40))
+def test_where_the_topic_was_made_anew_a_cursor_is_the_beginning(position, extra):
+    old, new, unknown = (Cursors(SECRET, era_of=lambda _, era=era: era) for era in (7, 8, 0))
+
+    assert new.opened("a-feed", old.sealed("a-feed", position, extra)) == ({}, 0)
+    # A gateway that has just begun may not have asked Kafka yet.
+    for here, there in ((old, unknown), (unknown, old), (old, old)):
+        assert here.opened("a-feed", there.sealed("a-feed", position, extra)) == (position, extra)
+
+
 @given(feed=FEEDS, other=FEEDS, position=POSITIONS)
 def test_a_cursor_is_none_in_another_feed(feed, other, position):
     sealed = OURS.sealed(feed, position)

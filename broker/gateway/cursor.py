@@ -1,14 +1,15 @@
 """Cursors: where a reader stands in one feed, signed, so that none can be moved or made.
 
 A cursor holds the next offset of each partition, so it means the same on every gateway and
-after every restart. It is opaque to readers, and bound to its feed: in another feed, or
-changed in one bit, it is refused as a random one is.
+after every restart, and which making of the feed's topic these are offsets of. It is opaque
+to readers, and bound to its feed: in another feed, or changed in one bit, it is refused as a
+random one is.
 """
 
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from broker.wire import varint
 
@@ -29,19 +30,26 @@ class Cursors:
     Args:
         secret: At least 32 secret bytes; gateways with the same secret take each other's.
         use: What the cursors are for: those of one use are none in another.
+        era_of: Returns the era of a feed, as `broker.gateway.eras` has it; 0 if none is known.
     """
 
-    def __init__(self, secret: bytes, use: str = "feed") -> None:
-        self._key = hmac.digest(secret, b"lali cursor 1\n" + use.encode(), "sha256")
+    def __init__(
+        self, secret: bytes, use: str = "feed", era_of: Callable[[str], int] = lambda _feed: 0
+    ) -> None:
+        self._era_of = era_of
+        self._key = hmac.digest(secret, b"lali cursor 2\n" + use.encode(), "sha256")
 
     def sealed(self, feed: str, position: Position, extra: int = 0) -> str:
         """Return the cursor for *position* in *feed*; *extra* is a number of the caller's own."""
-        numbers = [extra, len(position), *(n for pair in sorted(position.items()) for n in pair)]
+        flat = (number for pair in sorted(position.items()) for number in pair)
+        numbers = [extra, self._era_of(feed), *flat]
         payload = b"".join(varint.encode(number) for number in numbers)
         return _text(self._mac(feed, payload) + payload)
 
     def opened(self, feed: str, cursor: str) -> tuple[dict[int, int], int]:
         """Return the position, and the caller's own number, in *cursor*.
+
+        The position is the beginning where the feed's topic was made anew since.
 
         Raises:
             CursorInvalid: It was not made for this feed and this use by a gateway of ours.
@@ -57,7 +65,11 @@ class Cursors:
             raise CursorInvalid
         if not hmac.compare_digest(mac, self._mac(feed, payload)):
             raise CursorInvalid
-        return _read(payload)
+        extra, era, *flat = _numbers(payload)
+        now = self._era_of(feed)
+        if era and now and era != now:
+            return {}, 0
+        return dict(zip(flat[::2], flat[1::2], strict=True)), extra
 
     def _mac(self, feed: str, payload: bytes) -> bytes:
         signed = feed.encode() + b"\n" + payload
@@ -68,10 +80,9 @@ def _text(signed: bytes) -> str:
     return base64.urlsafe_b64encode(signed).decode().rstrip("=")
 
 
-def _read(payload: bytes) -> tuple[dict[int, int], int]:
+def _numbers(payload: bytes) -> list[int]:
     numbers, place = [], 0
     while place < len(payload):
         number, place = varint.decode(payload, place)
         numbers.append(number)
-    extra, _count, *flat = numbers
-    return dict(zip(flat[::2], flat[1::2], strict=True)), extra
+    return numbers

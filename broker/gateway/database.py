@@ -21,6 +21,7 @@ _MOST_GATEWAYS = 64
 _TABLES = """
 CREATE TABLE IF NOT EXISTS position(topic TEXT, partition INT, offset INT,
   PRIMARY KEY(topic, partition)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS era(topic TEXT PRIMARY KEY, id BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS shelved(feed TEXT, partition INT, offset INT, added INT,
   alert_id BLOB, revision INT, kind TEXT, value BLOB, recorded INT DEFAULT 0,
   PRIMARY KEY(feed, partition, offset)) WITHOUT ROWID;

@@ -10,6 +10,7 @@ from broker.gateway.cursor import Cursors
 from broker.gateway.database import Database
 from broker.gateway.disclosures import AuditWriter, Disclosures
 from broker.gateway.doors import Doors
+from broker.gateway.eras import Eras
 from broker.gateway.identity.doorkeeper import make_doorkeeper
 from broker.gateway.limits import make_limiter
 from broker.gateway.projection import Projection, Taker
@@ -46,7 +47,8 @@ def open_doors(
     database = Database(folder)
     secret = kept_key(settings.gateway_secret_file or folder / "secret")
     holdings = Holdings(connection, topics)
-    shelf = Shelf(database, topics, community.feeds)
+    eras = Eras(database)
+    shelf = Shelf(database, topics, community.feeds, eras)
     standings = Standings(database, holdings)
     takers: dict[str, Taker] = {**dict.fromkeys(shelf.topics, shelf), topics.audit: standings}
     audit = AuditWriter(connection, topics)
@@ -63,7 +65,7 @@ def open_doors(
         protection=protection,
         database=database,
         holdings=holdings,
-        projection=Projection(connection, database, takers),
+        projection=Projection(connection, database, takers, eras),
         shelf=shelf,
         servings=Servings(holdings, decider, openers, clock, resealers),
         disclosures=Disclosures(audit, shelf, decider.bundle.digest, clock),
@@ -71,7 +73,7 @@ def open_doors(
         standings=standings,
         desk=PublishingDesk(connection, topics, spool),
         repeats=Repeats(database, secret),
-        cursors=Cursors(secret),
+        cursors=Cursors(secret, era_of=shelf.era),
         encoder_of=_encoders(secret, protection),
         doorkeeper=make_doorkeeper(settings, community, topics),
         limiter=make_limiter(settings),

@@ -7,14 +7,22 @@ from typing import Protocol
 
 from broker.errors import KafkaUnavailable
 from broker.gateway.database import Database
+from broker.gateway.eras import Eras
 from broker.wire.connection import Connection
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.partition import Target
 from broker.wire.tail import Reader, open_reader, partitions_of
+from broker.wire.topic_ids import topic_ids
 
 _RECORDS_A_POLL = 2000
 #: How often takers are told how far each partition was read.
 _TOLD_EVERY_SECONDS = 0.5
+#: How often Kafka is asked whether a topic was made anew.
+_ERAS_EVERY_SECONDS = 30.0
+
+
+class TopicRemade(Exception):
+    """A topic was deleted and made anew while it was followed."""
 
 
 class Taker(Protocol):
@@ -42,11 +50,12 @@ class Projection:
     """Follows each topic for its taker, from where it stopped."""
 
     def __init__(
-        self, connection: Connection, database: Database, takers: Mapping[str, Taker]
+        self, connection: Connection, database: Database, takers: Mapping[str, Taker], eras: Eras
     ) -> None:
         self._connection = connection
         self._database = database
         self._takers = takers
+        self._eras = eras
         self._ready = asyncio.Event()
 
     @property
@@ -58,28 +67,57 @@ class Projection:
         """Follow until cancelled.
 
         Raises:
-            KafkaUnavailable: The cluster does not answer at the start, or a topic is not there.
+            KafkaUnavailable: The cluster does not answer, or a topic is not there.
+            TopicRemade: Follow anew.
         """
+        await self._begin_anew()
         partitions = await partitions_of(self._connection, self._takers)
         if {each.topic for each in partitions} != set(self._takers):
             raise KafkaUnavailable("TOPICS_MISSING: `lali topics apply`")
         reader = open_reader(self._connection)
         await reader.start()
         try:
-            reader.assign(partitions)
-            ends = await reader.end_offsets(partitions)
-            await self._seek(reader, ends)
-            loop, told = asyncio.get_running_loop(), 0.0
-            while True:
-                fetched = await reader.getmany(timeout_ms=200, max_records=_RECORDS_A_POLL)
-                self._take(fetched, {each: await reader.position(each) for each in fetched})
-                if loop.time() - told > _TOLD_EVERY_SECONDS:
-                    await self._tell(reader, partitions)
-                    told = loop.time()
-                if not self.is_ready and await _passed(reader, ends):
-                    self._ready.set()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch_eras())
+                await self._read(reader, partitions)
+        except ExceptionGroup as group:  # of one of the two; the other was cancelled
+            raise group.exceptions[0] from None
         finally:
             await reader.stop()
+
+    async def _begin_anew(self) -> None:
+        """Forget what comes from an earlier making of a topic."""
+        identities = await topic_ids(self._connection, self._takers)
+        with self._database.transaction() as sql:
+            for topic, identity in identities.items():
+                if self._eras.differs(topic, identity):
+                    self._takers[topic].forget(topic)
+                    sql.execute("DELETE FROM position WHERE topic=?", (topic,))
+                self._eras.keep(topic, identity)
+
+    async def _watch_eras(self) -> None:
+        while True:
+            await asyncio.sleep(_ERAS_EVERY_SECONDS)
+            try:
+                identities = await topic_ids(self._connection, self._takers)
+            except KafkaUnavailable:
+                continue
+            if any(self._eras.differs(*each) for each in identities.items()):
+                raise TopicRemade
+
+    async def _read(self, reader: Reader, partitions: list[Target]) -> None:
+        reader.assign(partitions)
+        ends = await reader.end_offsets(partitions)
+        await self._seek(reader, ends)
+        loop, told = asyncio.get_running_loop(), 0.0
+        while True:
+            fetched = await reader.getmany(timeout_ms=200, max_records=_RECORDS_A_POLL)
+            self._take(fetched, {each: await reader.position(each) for each in fetched})
+            if loop.time() - told > _TOLD_EVERY_SECONDS:
+                await self._tell(reader, partitions)
+                told = loop.time()
+            if not self.is_ready and await _passed(reader, ends):
+                self._ready.set()
 
     async def _seek(self, reader: Reader, ends: Mapping[Target, int]) -> None:
         for partition, end in ends.items():

@@ -6,7 +6,7 @@ stands in the same feed, behind it. What policy no longer permits is served as a
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -86,7 +86,7 @@ class Servings:
         self._openers = openers or {}
         self._resealers = resealers or {}
         self._clock = clock
-        self._read: OrderedDict[tuple[str, int, int, str, int], tuple[int, Served]] = OrderedDict()
+        self._read: OrderedDict[Hashable, tuple[int, Served]] = OrderedDict()
 
     @property
     def is_blind(self) -> bool:
@@ -128,7 +128,9 @@ class Servings:
         return recall(release.identity, release.revision, moment)
 
     def _served(self, shelved: Shelved, release: Release, *, narrowed: bool) -> Served | None:
-        key = (shelved.feed, shelved.partition, shelved.offset, release.kind, release.profile)
+        place = (shelved.feed, shelved.partition, shelved.offset)
+        # In a topic made anew another release stands at the same place.
+        key = (*place, release.identity, release.revision, release.kind, release.profile)
         kept_at, kept = self._read.get(key, (0, None))
         if kept is not None and self._clock() - kept_at < _READ_KEPT_MS:
             return kept

@@ -15,6 +15,7 @@ import structlog
 
 from broker.errors import Rejected
 from broker.gateway.database import Database
+from broker.gateway.eras import Eras
 from broker.wire.codec import decode_trusted
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.partition import Target
@@ -55,10 +56,14 @@ class Shelved:
 class Shelf:
     """All feeds of a community, by feed, partition and offset."""
 
-    def __init__(self, database: Database, topics: Topics, feeds: Iterable[str]) -> None:
+    def __init__(
+        self, database: Database, topics: Topics, feeds: Iterable[str], eras: Eras | None = None
+    ) -> None:
+        self._eras = eras or Eras(database)
         self._sql = database.connection
         self._database = database
         self._partitions = topics.partitions
+        self._topic_of = topics.feed
         self._feeds = {topics.feed(feed): feed for feed in feeds}
         self._added: dict[tuple[str, int], int] = {}
         self._horizons: dict[tuple[str, int], int] = {}
@@ -68,6 +73,10 @@ class Shelf:
     def topics(self) -> list[str]:
         """The topics that are shelved."""
         return list(self._feeds)
+
+    def era(self, feed: str) -> int:
+        """Return a number that changes when the topic of *feed* is made anew; 0 if unknown."""
+        return self._eras.of(self._topic_of(feed))
 
     def after(self, feed: str, position: Mapping[int, int], limit: int) -> list[Shelved]:
         """Return what follows *position*, at most *limit*, partitions merged by `added`."""

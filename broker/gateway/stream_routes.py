@@ -110,12 +110,13 @@ class Streams:
     ) -> AsyncGenerator[bytes]:
         yield _ALIVE  # headers and a first byte at once: the reader knows that it is let in
         doors, loop = self._doors, asyncio.get_running_loop()
-        asked_at = loop.time()
+        asked_at, era = loop.time(), self._doors.shelf.era(feed)
         while not doors.stopping.is_set():
             change = doors.shelf.next_change(feed)
             if loop.time() - asked_at > _ASKED_AGAIN_SECONDS:
                 asked_at = loop.time()
-                if not self._may_still(request, caller, feed):
+                # Where the topic was made anew, the reader comes again and begins anew.
+                if doors.shelf.era(feed) != era or not self._may_still(request, caller, feed):
                     return
             read = await self._read(change, caller, feed, position, asked)
             if read is None:
