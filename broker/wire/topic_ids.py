@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from broker.wire.connection import Connection
-from broker.wire.wide_client import wide_client
+from broker.wire.wide_client import errors_named, wide_client
 
 
 async def topic_ids(connection: Connection, topics: Iterable[str]) -> dict[str, UUID]:
@@ -18,7 +18,7 @@ async def topic_ids(connection: Connection, topics: Iterable[str]) -> dict[str, 
 
 
 def _ask(connection: Connection, topics: list[str]) -> dict[str, UUID]:
-    with wide_client(connection) as client:
+    with wide_client(connection) as client, errors_named():
         described = client.admin.describe_topics(topics)
     return {
         each["name"]: UUID(str(each["topic_id"])) for each in described if not each["error_code"]
