@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from broker.model.reason import Reason
 from broker.wire.codec import Record, decode_trusted, name_of
 
 
@@ -38,6 +39,16 @@ class Held(NamedTuple):
     cancelled: bool
     retain_until: int
     holders: tuple[Holder, ...]
+
+    def refusal(self, originator: str, revision: int) -> Reason | None:
+        """Return why another revision is not taken, or None; it is no repetition of this one."""
+        if self.originator != originator:
+            return Reason.ORIGINATOR_CHANGED
+        if revision < self.revision:
+            return Reason.REVISION_LOWER
+        if revision == self.revision:
+            return Reason.REVISION_CONFLICT
+        return Reason.ALREADY_CANCELLED if self.cancelled else None
 
 
 #: Originator and intake partition.

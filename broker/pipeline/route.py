@@ -102,7 +102,7 @@ class PartitionRouter:
             if held.revision == alert.revision and held.digest == alert.digest:
                 self._note_duplicate(outbox, alert, known.originator)
                 return
-            refusal = _refusal(held, known, alert.revision)
+            refusal = held.refusal(known.originator, alert.revision)
             if refusal is not None:
                 self._quarantine(outbox, alert, known.originator, refusal)
                 return
@@ -245,13 +245,3 @@ class PartitionRouter:
         self._records.unreadable(outbox, record, reason)
         self._tally.quarantined(reason)
         self.counts["refused"] += 1
-
-
-def _refusal(held: Held, known: Known, revision: int) -> Reason | None:
-    if held.originator != known.originator:
-        return Reason.ORIGINATOR_CHANGED
-    if revision < held.revision:
-        return Reason.REVISION_LOWER
-    if revision == held.revision:
-        return Reason.REVISION_CONFLICT
-    return Reason.ALREADY_CANCELLED if held.cancelled else None
