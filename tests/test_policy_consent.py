@@ -1,0 +1,80 @@
+"""Who spoke in confidence or without consent, and of whom, must never reach those outside."""
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pacific_decider import COMMUNITY, COUNTRIES, DECIDER, FEEDS, FEW, URGENT, released, unit_of
+from policy_views import FACTS, ordinary, views
+
+from broker.model import codes
+
+TOLD = {"source_type": st.sampled_from(["CIVIL_SOCIETY", "HOTLINE", "VICTIM", "UNKNOWN", "X"])}
+BY_CIVIL_SOCIETY = {"originator": st.sampled_from(["lagoon-house", "reef-helpline"])}
+TELLS_WHO = {"victims", "source", "contact", "evidence", "documents", "summary", "assessment"}
+
+
+@FEW
+@given(views(DECIDER) | views(DECIDER, **URGENT), FACTS)
+def test_enforcement_never_sees_a_victim_nor_what_was_told_in_confidence(view, facts):
+    told = view["source_type"] not in ("AGENCY", "OPEN_SOURCE")
+    by_civil_society = COMMUNITY.units[view["originator"]].kind.value == "CIVIL_SOCIETY"
+    for feed, seen in released(view, facts):
+        if FEEDS[feed].purpose is codes.Purpose.IMMIGRATION_ENFORCEMENT:
+            assert seen <= {"receive", "suspects", "conveyances"}
+            assert not told
+            assert not by_civil_society
+            assert view["minor"] == "NO"
+            assert "NO_IMMIGRATION_ENFORCEMENT" not in view["caveats"]
+
+
+@FEW
+@given(
+    views(DECIDER, **URGENT, **TOLD)
+    | views(DECIDER, **URGENT, **BY_CIVIL_SOCIETY)
+    | views(DECIDER, **TOLD)
+)
+@example(
+    ordinary(
+        originator="lagoon-house",
+        source_type="AGENCY",
+        at_risk="YES",
+        consent="GIVEN",
+        consent_scope=("IMMIGRATION",),
+        countries_destination=COUNTRIES,
+    )
+)
+def test_no_immigration_feed_ever_sees_a_victim_that_civil_society_told_of(view):
+    for feed, seen in released(view):
+        if unit_of(feed).kind is codes.RecipientClass.IMMIGRATION and FEEDS[feed].operational:
+            named = unit_of(feed).id in view["named_recipients"] and view["tlp"] == "RED"
+            assert named or not seen & {"victims", "victim_profile", "source", "contact"}
+
+
+@FEW
+@given(
+    st.one_of(views(DECIDER, **URGENT, **told) for told in (TOLD, BY_CIVIL_SOCIETY)),
+    st.sampled_from(["REFUSED", "WITHDRAWN", "NOT_ASKED", "NOT_CAPABLE", "UNKNOWN", "X"]),
+)
+def test_without_consent_nobody_outside_learns_who_spoke_or_of_whom(view, consent):
+    inside = COMMUNITY.units[view["originator"]].organisation
+    for feed, seen in released(view | {"consent": consent}):
+        assert unit_of(feed).organisation == inside or not seen & TELLS_WHO
+
+
+@FEW
+@given(views(DECIDER, **URGENT), st.sampled_from(["REFUSED", "WITHDRAWN", "UNKNOWN", "X"]))
+def test_refused_or_withdrawn_consent_binds_agencies_too(view, consent):
+    inside = COMMUNITY.units[view["originator"]].organisation
+    for feed, seen in released(view | {"consent": consent}):
+        child = view["minor"] == "YES" and consent == "REFUSED"
+        protects = child and "child-protection" in unit_of(feed).duties
+        assert protects or unit_of(feed).organisation == inside or not seen & TELLS_WHO
+
+
+@FEW
+@given(st.one_of(views(DECIDER, **URGENT, **told) for told in (TOLD, BY_CIVIL_SOCIETY)))
+def test_consent_for_one_kind_of_recipient_is_none_for_another(view):
+    view |= {"consent": "GIVEN"}
+    inside = COMMUNITY.units[view["originator"]].organisation
+    for feed, seen in released(view):
+        if unit_of(feed).kind.value not in view["consent_scope"]:
+            assert unit_of(feed).organisation == inside or not seen & TELLS_WHO
