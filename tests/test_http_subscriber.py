@@ -1,4 +1,4 @@
-"""HttpSubscriber against a real gateway: stream and pages, restarts of either side, seals."""
+"""HttpSubscriber on a real gateway: all of a feed comes, once, as it was sealed, by either way."""
 
 import asyncio
 import contextlib
@@ -8,16 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
-from faulty_link import FaultyLink
-from gatewaying import FEED, ORIGINATOR, UNIT_OF_FEED, Behind, settings_of
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import SecretStr
+from gatewaying import FEED, ORIGINATOR
+from http_subscribing import gateway_with_alerts, ids, read, subscriber, until
 
 from broker.audit.log import read_audit
-from broker.client.http import Credentials, HttpSubscriber, Patience
-from broker.client.http.events import Event, EventParser
-from broker.errors import GatewayRefused, GatewayUnavailable, SettingsInvalid
+from broker.errors import GatewayRefused
 from broker.keys import client_protection
 from broker.model.exchange import RefusalReason
 from broker.model.release import ReleaseKind
@@ -27,39 +22,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def behind(kafka, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("gateway")
-    prefix = f"t{uuid.uuid4().hex[:8]}."
-    async with Behind(settings_of(kafka, prefix, folder, protection="required")) as it:
-        it.alerts = [await it.publish() for _ in range(12)]
-        for alert_id in it.alerts:
-            await it.shown(alert_id)
+    async with gateway_with_alerts(kafka, tmp_path_factory.mktemp("gateway")) as it:
         yield it
-
-
-def subscriber(behind, *, url=None, feed=FEED, unit=UNIT_OF_FEED, **more):
-    key = behind.headers(unit)["Authorization"].removeprefix("Bearer ")
-    credentials = Credentials(api_key=SecretStr(key))
-    return HttpSubscriber(url or behind.url, feed, credentials, **{"poll_seconds": 0.2, **more})
-
-
-async def read(behind, **more):
-    async with subscriber(behind, to_end=True, **more) as releases:
-        return [release async for release in releases]
-
-
-def ids(releases):
-    return [str(release.alert_id) for release in releases]
-
-
-async def until(releases, wanted):
-    """Return what comes until all of *wanted* came."""
-    found = []
-    async with asyncio.timeout(150):
-        async for release in releases:
-            found.append(release)
-            if wanted <= set(ids(found)):
-                break
-    return found
 
 
 @pytest.mark.kafka
@@ -219,85 +183,6 @@ async def test_a_feed_of_others_and_one_that_is_none_are_refused_alike(behind):
 
 
 @pytest.mark.kafka
-async def test_without_a_gateway_reading_to_the_end_says_so_and_following_waits(behind):
-    async with FaultyLink(behind.url) as link:
-        link.is_down = True
-        with pytest.raises(GatewayUnavailable):
-            await read(behind, url=link.url, patience=Patience(1, 2))
-        async with subscriber(behind, url=link.url, patience=Patience(1, 2)) as releases:
-            following = asyncio.create_task(until(releases, set(behind.alerts)))
-            await asyncio.sleep(3)
-            assert not following.done()
-            link.is_down = False
-            assert set(ids(await following)) >= set(behind.alerts)
-
-
-@pytest.mark.kafka
-@pytest.mark.parametrize("mode", ["stream", "pages"])
-async def test_cut_links_and_restarted_gateways_lose_nothing_and_keep_the_order(
-    behind, tmp_path, mode
-):
-    async with FaultyLink(behind.url) as link:
-
-        async def trouble():
-            published = []
-            for number in range(6):
-                published.append(await behind.publish())
-                await asyncio.sleep(0.5)
-                link.cut()
-                if number == 2:
-                    await behind.close()
-                    await asyncio.sleep(1)
-                    await behind.open()
-                    link.target = behind.url
-            return published
-
-        more = {"url": link.url, "position": tmp_path / "desk", "mode": mode}
-        async with subscriber(behind, **more) as releases:
-            going = asyncio.create_task(trouble())
-            found = await until(releases, set(behind.alerts))
-            published = await going
-            if not set(published) <= set(ids(found)):
-                found += await until(releases, set(published) - set(ids(found)))
-
-    keys = [(r.alert_id, r.revision, r.kind) for r in found]
-    assert len(keys) == len(set(keys))  # nothing failed on our side: nothing comes twice
-    assert [each for each in ids(found) if each in published] == published
-
-
-@pytest.mark.kafka
-async def test_a_slow_link_reads_summaries_and_all(behind):
-    async with FaultyLink(behind.url) as link:
-        link.bytes_per_second = 8000
-        more = {"url": link.url, "page_items": 3}
-        found = await read(behind, **more)
-        full = link.received
-        async with subscriber(behind, to_end=True, **more) as releases:
-            summaries = [each async for each in releases.summaries()]
-
-    assert {str(each.alert_id) for each in summaries} == set(ids(found))
-    assert link.received - full < full / 2
-
-
-@pytest.mark.kafka
-async def test_a_stream_that_nothing_comes_through_falls_back_to_pages(behind, monkeypatch):
-    monkeypatch.setattr("broker.client.http.link._ANSWER_SECONDS", 1.0)
-
-    class NoStream(FaultyLink):
-        """Lets pages through; of a stream not even the head, as some proxies do."""
-
-        async def _up(self, reader, writer):
-            data = await reader.read(1 << 16)
-            if b"/stream" in data.partition(b"\r\n")[0]:
-                await asyncio.sleep(3600)
-            writer.write(data)
-            await super()._up(reader, writer)
-
-    async with NoStream(behind.url) as link, subscriber(behind, url=link.url) as releases:
-        assert set(ids(await until(releases, set(behind.alerts)))) >= set(behind.alerts)
-
-
-@pytest.mark.kafka
 async def test_a_cursor_that_counts_no_more_begins_anew_rather_than_missing_anything(
     behind, tmp_path
 ):
@@ -308,43 +193,3 @@ async def test_a_cursor_that_counts_no_more_begins_anew_rather_than_missing_anyt
 
     assert set(ids(found)) >= set(behind.alerts)
     assert await read(behind, position=position) == []
-
-
-async def test_a_position_is_one_readers_and_one_feeds(tmp_path):
-    position = tmp_path / "desk"
-    credentials = Credentials()
-    url = "http://127.0.0.1:1"
-    async with HttpSubscriber(url, FEED, credentials, position=position):
-        with pytest.raises(SettingsInvalid, match="another process"):
-            async with HttpSubscriber(url, FEED, credentials, position=position):
-                pass
-    position.write_text(json.dumps({"feed": "another-feed", "cursor": "x"}))
-    with pytest.raises(SettingsInvalid, match="another feed"):
-        async with HttpSubscriber(url, FEED, credentials, position=position):
-            pass
-    position.write_text("{")
-    with pytest.raises(SettingsInvalid, match="no position"):
-        async with HttpSubscriber(url, FEED, credentials, position=position):
-            pass
-
-
-async def test_secrets_do_not_cross_a_network_in_the_clear():
-    for url in ("http://gateway.example:8440", "ftp://127.0.0.1", "https://me:secret@127.0.0.1"):
-        with pytest.raises(SettingsInvalid) as caught:
-            HttpSubscriber(url, FEED, Credentials(api_key=SecretStr("a-secret")))
-        assert "secret" not in str(caught.value)
-
-
-@given(st.lists(st.integers(1, 30), max_size=20), st.lists(st.binary(min_size=1, max_size=20)))
-def test_events_are_the_same_wherever_the_stream_was_cut(cuts, contents):
-    events = [Event(f"c{n}", c.hex().encode()) for n, c in enumerate(contents)]
-    stream = b": alive\n\n" + b"".join(
-        f"id: {each.id}\nevent: release\ndata: ".encode() + each.data + b"\n\n: alive\n\n"
-        for each in events
-    )
-    parser, found, start = EventParser(), [], 0
-    for length in [*cuts, len(stream)]:
-        found += parser.feed(stream[start : start + length])
-        start += length
-
-    assert found == events
