@@ -80,10 +80,10 @@ def _add_page(routes: APIRouter, doors: Doors) -> None:
         """
         start = start_of(doors, caller, feed, cursor, since)
         found = await read_page(doors.shelf, doors.servings, feed, start, limit, asked.passes)
+        body = _written(doors, feed, found, summarised=form == "summary")
         await doors.disclosures.record(
             [each.served for each in found.items], "HTTP", caller.identity
         )
-        body = _written(doors, feed, found, summarised=form == "summary")
         return answer(request, body, tagged=True)
 
 

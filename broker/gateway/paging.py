@@ -56,10 +56,24 @@ async def read_page(
     """Return at most *limit* items of *feed* behind *position*.
 
     Raises:
-        Problem: NOT_READY, where nothing could be read because ledger or policy fails. What
-            could be read before that is a page of its own.
+        Problem: NOT_READY, where nothing could be read because ledger or policy fails, or the
+            feed's topic was made anew meanwhile. What could be read before that is a page of
+            its own.
     """
-    reading = _Reading(dict(position), limit)
+    era = shelf.era(feed)
+    page = await _read(shelf, servings, feed, _Reading(dict(position), limit), passes)
+    if shelf.era(feed) != era:
+        raise behind_schedule()  # its positions are of the old topic
+    return page
+
+
+async def _read(
+    shelf: Shelf,
+    servings: Servings,
+    feed: str,
+    reading: "_Reading",
+    passes: Callable[[ReleaseView], bool],
+) -> Page:
     while not reading.is_full:
         rows = shelf.after(feed, reading.behind, _AT_ONCE)
         if not rows:

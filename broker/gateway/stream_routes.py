@@ -111,12 +111,12 @@ class Streams:
         yield _ALIVE  # headers and a first byte at once: the reader knows that it is let in
         doors, loop = self._doors, asyncio.get_running_loop()
         asked_at, era = loop.time(), self._doors.shelf.era(feed)
-        while not doors.stopping.is_set():
+        # Where the topic was made anew, the reader comes again and begins anew.
+        while not doors.stopping.is_set() and doors.shelf.era(feed) == era:
             change = doors.shelf.next_change(feed)
             if loop.time() - asked_at > _ASKED_AGAIN_SECONDS:
                 asked_at = loop.time()
-                # Where the topic was made anew, the reader comes again and begins anew.
-                if doors.shelf.era(feed) != era or not self._may_still(request, caller, feed):
+                if not self._may_still(request, caller, feed):
                     return
             read = await self._read(change, caller, feed, position, asked)
             if read is None:
@@ -163,12 +163,13 @@ class Streams:
             page = await read_page(
                 doors.shelf, doors.servings, feed, position, _ITEMS_AT_ONCE, asked.passes
             )
+            written = self._written(feed, page)
             await doors.disclosures.record(
                 [each.served for each in page.items], "SSE", caller.identity
             )
         except (Problem, KafkaUnavailable, KeeperUnavailable):
             return None  # nothing may be shown now; the reader waits
-        return page, self._written(feed, page)
+        return page, written
 
     async def _woken(self, change: asyncio.Event) -> bool:
         stopping = asyncio.ensure_future(self._doors.stopping.wait())

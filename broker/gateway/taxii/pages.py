@@ -78,9 +78,12 @@ class Collection:
             Problem: 400 for a cursor that is none of this collection; 503 where nothing could
                 be read.
         """
+        era = self._shelf.era(self._feed)
         position, cut = self._start(asked)
         reading = _Reading(asked.limit, position, cut)
         more = await self._read(reading, asked)
+        if self._shelf.era(self._feed) != era:
+            raise behind_schedule()  # its positions are of a topic that was made anew
         sealed = self._sealed(reading) if more else None
         return Page(tuple(reading.objects), tuple(reading.served), sealed)
 
