@@ -1,7 +1,6 @@
 """The rights that a cluster grants are those that the code needs, and no others."""
 
 import asyncio
-import json
 from collections import Counter
 
 import pytest
@@ -17,21 +16,17 @@ from kafka.admin import (
 from kafka.protocol.admin import DescribeClientQuotasRequest
 from secured import parts_on, provisioned
 
-from broker.cli import secure
 from broker.private_files import Passwords
 from broker.provisioning import check, provision
-from broker.wire import access_check
 from broker.wire.access import Access
 from broker.wire.access_check import check_access
 from broker.wire.identity import ADMIN
 from broker.wire.provision import apply_acls, apply_users, revoke
-from broker.wire.rights import Kind, Operation, Right
-from broker.wire.topics import Topics
+from broker.wire.rights import Kind
 from broker.wire.wide_client import wide_client
 
 PREFIX = "matrix."
 SOME = ("role.route", "role.deliver", "unit.fiji-tcu", "unit.samoa-tcu", "unit.pifs")
-SMALL = Access(Topics("", 2), ("a", "a-b"), {"a-own": "a", "b-own": "b"}, ("a", "a-b", "b"))
 
 
 @pytest.fixture(scope="module")
@@ -243,82 +238,3 @@ def _state(parts, client):
     groups = sorted(group["group_id"] for group in client.admin.list_groups())
     transactions = sorted(map(repr, client.admin.list_transactions().items()))
     return {each: found.offset for each, found in ends.items()}, groups, transactions
-
-
-@pytest.mark.kafka
-def test_the_command_starts_a_cluster_sets_it_up_and_finds_nothing_wrong(capsys):
-    with pytest.raises(SystemExit) as ended:
-        secure.check_command(local=True, json=True)
-
-    figures = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
-    assert ended.value.code == 0
-    assert figures["cells"] >= 300
-    assert figures["wrong"] == 0
-
-
-def test_every_topic_has_somebody_who_writes_it_and_somebody_who_reads_it():
-    rights = SMALL.rights()
-    written = {r.name for r in rights if r.kind is Kind.TOPIC and r.operation is Operation.WRITE}
-    read = {r.name for r in rights if r.kind is Kind.TOPIC and r.operation is Operation.READ}
-
-    assert written == set(SMALL.topic_names())
-    # Quarantine and dead letters are for operators, who come as the administrator.
-    kept = {SMALL.topics.quarantine, *map(SMALL.topics.dead_letter, SMALL.feeds)}
-    assert read == set(SMALL.topic_names()) - kept
-
-
-def test_each_intake_and_each_feed_is_of_one_unit_only():
-    units = [right for right in SMALL.rights() if "unit." in right.principal]
-    holders = Counter(right.name for right in units if right.kind is Kind.TOPIC)
-
-    assert set(holders.values()) == {1}
-    assert {(r.principal, r.name, r.operation) for r in units if r.kind is Kind.TOPIC} == {
-        ("unit.a", "intake.a", Operation.WRITE),
-        ("unit.a-b", "intake.a-b", Operation.WRITE),
-        ("unit.a", "feed.a-own", Operation.READ),
-        ("unit.b", "feed.b-own", Operation.READ),
-    }
-
-
-def test_the_only_prefixed_right_ends_where_no_other_id_goes_on():
-    prefixed = [right for right in SMALL.rights() if right.prefixed]
-
-    assert {right.name for right in prefixed} == {"unit.a.", "unit.b."}
-    (of_a,) = [right for right in prefixed if right.name == "unit.a."]
-    assert of_a.covers(Kind.GROUP, "unit.a.desk", Operation.READ)
-    assert not of_a.covers(Kind.GROUP, "unit.a-b.desk", Operation.READ)
-
-
-def test_only_route_has_transactional_ids():
-    holders = {r.principal for r in SMALL.rights() if r.kind is Kind.TRANSACTION}
-
-    assert holders == {"role.route"}
-
-
-def test_nobody_has_a_right_on_the_cluster_or_may_delete_or_alter():
-    rights = SMALL.rights()
-
-    assert not any(right.kind is Kind.CLUSTER for right in rights)
-    assert {right.operation for right in rights} == {
-        Operation.READ, Operation.WRITE, Operation.CREATE, Operation.DESCRIBE
-    }  # fmt: skip
-
-
-def test_a_right_implies_what_kafka_grants_along_and_no_more():
-    right = Right("p", Kind.TOPIC, "t", Operation.WRITE)
-
-    held = {op for op in Operation if right.covers(Kind.TOPIC, "t", op)}
-    assert held == {Operation.WRITE, Operation.DESCRIBE}
-    assert not right.covers(Kind.GROUP, "t", Operation.WRITE)
-    assert not right.covers(Kind.TOPIC, "tt", Operation.WRITE)
-
-
-def test_a_cell_is_wrong_whenever_what_is_seen_is_not_what_should_be():
-    cell = access_check.Cell
-
-    assert not cell("p", Kind.TOPIC, "t", "READ", True, True).wrong
-    assert not cell("p", Kind.TOPIC, "t", "READ", False, False).wrong
-    assert all(
-        cell("p", Kind.TOPIC, "t", "READ", should, does).wrong
-        for should, does in ((True, False), (False, True), (True, None), (False, None))
-    )
