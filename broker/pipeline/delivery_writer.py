@@ -30,6 +30,7 @@ class DeliveryWriter:
         self._holdings = holdings
         self._entries: list[tuple[ConsumerRecord, bytes]] = []
         self._pending: dict[bytes, tuple[ConsumerRecord, codec.Record]] = {}
+        self._unwritten: set[bytes | None] = set()
 
     def mark(self, release: Release) -> Mark | None:
         """Return what became of the latest release of the same alert to this feed."""
@@ -42,14 +43,17 @@ class DeliveryWriter:
         """Drop what was not flushed: it will be delivered, and recorded, once more."""
         self._entries.clear()
         self._pending.clear()
+        self._unwritten.clear()
 
     async def settle(
         self, release: Release, record: ConsumerRecord, entry: bytes, state: str, at: int, *,
         held: bool, reason: Reason | None = None,
     ) -> None:  # fmt: skip
         """Record that *release* is done with, in *state*; *entry* is its audit entry."""
-        if release.identity in self._pending:
-            await self.flush()  # one mark an alert: the earlier end must be there first
+        if release.identity in self._pending or record.key in self._unwritten:
+            # One mark an alert: an earlier end must be there first, with its entry. Behind a
+            # later mark nobody would write that entry again.
+            await self.flush()
         mark = delivery_mark(self._feed, release, state, at, held=held, reason=reason)
         self._pending[release.identity] = (record, mark)
         self.entry(record, entry)
@@ -57,6 +61,7 @@ class DeliveryWriter:
     def entry(self, record: ConsumerRecord, entry: bytes) -> None:
         """Write an audit entry, at the next flush."""
         self._entries.append((record, entry))
+        self._unwritten.add(record.key)
 
     async def dead_letter(self, record: ConsumerRecord, letter: bytes) -> None:
         """Write a dead letter, and wait until it is there."""
