@@ -82,9 +82,15 @@ async def look(page):
     assert wide <= NARROWEST["width"]
 
 
+async def follow(page, selector):
+    """Click what leads to another page, and wait until that page is there."""
+    async with page.expect_navigation():
+        await page.click(selector)
+
+
 async def sign_in(page, behind):
     await page.fill("#key", key_of(behind).text)
-    await page.click("main button")
+    await follow(page, "main button")
 
 
 async def fill(page, **changed):
@@ -105,11 +111,11 @@ async def fill(page, **changed):
 
 
 async def go_on(page):
-    await page.click("button:has-text('Go on')")
+    await follow(page, "button:has-text('Go on')")
 
 
 async def send(page):
-    await page.click("button:has-text('Send')")
+    await follow(page, "button:has-text('Send')")
     assert "/report/sent/" in page.url
     return page.url.rpartition("/")[2]
 
@@ -125,7 +131,7 @@ async def test_every_page_passes_axe_and_fits_the_narrowest_screen(
     page = await opened(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
     await look(page)  # sign in
     await page.fill("#key", "lali_wrong")
-    await page.click("main button")
+    await follow(page, "main button")
     await look(page)  # with an error
     await sign_in(page, behind)
     await look(page)  # the form
@@ -157,7 +163,7 @@ async def test_a_report_is_sent_without_scripts_on_a_phone(opened, behind):
     await fill_without_scripts(page)
     await go_on(page)
     assert await page.inner_text("h1") == "Look again, then send"
-    await page.click("button:has-text('Change something')")
+    await follow(page, "button:has-text('Change something')")
     await page.fill("#headline", "SYNTHETIC: better words")
     await go_on(page)
     alert_id = await send(page)
@@ -253,8 +259,8 @@ async def test_an_error_takes_the_focus_and_leads_to_its_field(opened, behind):
     page = await opened()
     await sign_in(page, behind)
     await go_on(page)
-    focused = await page.evaluate("document.activeElement.className")
-    assert focused == "errors"
+    # The browser gives the focus with a frame that it draws, after the page is there.
+    await page.wait_for_function("document.activeElement.className === 'errors'")
     for link in await page.locator(".errors a").all():
         field = (await link.get_attribute("href"))[1:]
         await link.click()

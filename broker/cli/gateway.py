@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import cyclopts
-from cryptography import x509
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Column, Table
@@ -21,7 +20,7 @@ from broker.gateway.identity.identities import (
     Identities,
     read_identities,
 )
-from broker.gateway.identity.peer import Peer, peer_of
+from broker.gateway.identity.peer import Peer, certificate_in, peer_of
 from broker.gateway.identity.refused import CredentialRefused
 from broker.model.community import Right
 from broker.policy.directory import Directory, read_directory
@@ -133,7 +132,7 @@ def certificate(file: Path, *, json: _Flag = False) -> None:
     """
     settings = load_settings()
     try:
-        peer = peer_of(x509.load_pem_x509_certificate(file.read_bytes()))
+        peer = peer_of(certificate_in(file.read_bytes()))
     except (OSError, ValueError):
         raise SettingsInvalid(f"{file.name}: no certificate, PEM") from None
     community = read_directory(settings.bundle / "community.toml")

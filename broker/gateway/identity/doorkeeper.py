@@ -21,7 +21,7 @@ from broker.gateway.identity.api_keys import KeyFile, key_file
 from broker.gateway.identity.certificates import check_peer, unit_of
 from broker.gateway.identity.grant import Grant, caller_of
 from broker.gateway.identity.identities import Identities, watched_identities
-from broker.gateway.identity.peer import Peer
+from broker.gateway.identity.peer import Peer, damage_is_value_error
 from broker.gateway.identity.proxies import address_of, headers, peer_behind
 from broker.gateway.identity.refused import CredentialRefused
 from broker.gateway.identity.tokens import MAX_TOKEN, token_grant
@@ -160,7 +160,8 @@ def _authorities(file: Path | None) -> list[x509.Certificate]:
     if file is None:
         return []
     try:
-        return x509.load_pem_x509_certificates(file.read_bytes())
+        with damage_is_value_error():
+            return x509.load_pem_x509_certificates(file.read_bytes())
     except (OSError, ValueError):
         raise SettingsInvalid(f"gateway_client_ca: {file.name}: no certificates, PEM") from None
 

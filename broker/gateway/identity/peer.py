@@ -2,12 +2,32 @@
 
 import base64
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+
+#: What the library raises of a damaged certificate, where it is no ValueError.
+_DAMAGED = (
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    UnsupportedAlgorithm,
+)
+
+
+@contextmanager
+def damage_is_value_error() -> Iterator[None]:
+    """Raise ValueError, without the value, for whatever the library raises of a damaged one."""
+    try:
+        yield
+    except _DAMAGED:
+        raise ValueError("certificate damaged") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +71,21 @@ def peer_in(certificate: bytes) -> Peer:
     Raises:
         ValueError: It is no certificate.
     """
-    return peer_of(x509.load_der_x509_certificate(certificate))
+    with damage_is_value_error():
+        return peer_of(x509.load_der_x509_certificate(certificate))
 
 
+def certificate_in(pem: bytes) -> x509.Certificate:
+    """Return the certificate in *pem*.
+
+    Raises:
+        ValueError: It is none.
+    """
+    with damage_is_value_error():
+        return x509.load_pem_x509_certificate(pem)
+
+
+@damage_is_value_error()
 def peer_of(certificate: x509.Certificate) -> Peer:
     """Return the peer of *certificate*.
 

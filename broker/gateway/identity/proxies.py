@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from starlette.types import Scope
 
 from broker.gateway.identity.identities import Proxy
-from broker.gateway.identity.peer import Peer, peer_of
+from broker.gateway.identity.peer import Peer, certificate_in, damage_is_value_error, peer_of
 from broker.gateway.identity.refused import CredentialRefused
 
 # name=value;name="value in quotes": parted as Envoy joins it, so that no text in quotes, such as
@@ -120,20 +120,25 @@ def _told(told: list[str], authorities: Sequence[x509.Certificate]) -> Peer:
     if len(certificates) != 1:
         raise CredentialRefused("FORWARDED_MALFORMED")
     try:
-        certificate = x509.load_pem_x509_certificate(unquote(certificates[0].strip('"')).encode())
-        peer = peer_of(certificate)
+        certificate = certificate_in(unquote(certificates[0].strip('"')).encode())
+        peer, trusted = peer_of(certificate), _is_trusted(certificate, authorities)
     except ValueError:
         raise CredentialRefused("FORWARDED_MALFORMED") from None
-    if not (_is_for_clients(certificate) and _is_issued(certificate, authorities)):
+    if not trusted:
         raise CredentialRefused("FORWARDED_UNTRUSTED")
     return peer
+
+
+@damage_is_value_error()
+def _is_trusted(certificate: x509.Certificate, authorities: Sequence[x509.Certificate]) -> bool:
+    return _is_issued(certificate, authorities) and _is_for_clients(certificate)
 
 
 def _is_issued(certificate: x509.Certificate, authorities: Sequence[x509.Certificate]) -> bool:
     for authority in authorities:
         try:
             certificate.verify_directly_issued_by(authority)
-        except (ValueError, TypeError, InvalidSignature):
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             continue
         return True
     return False
