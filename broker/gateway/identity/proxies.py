@@ -121,10 +121,11 @@ def _told(told: list[str], authorities: Sequence[x509.Certificate]) -> Peer:
         raise CredentialRefused("FORWARDED_MALFORMED")
     try:
         certificate = certificate_in(unquote(certificates[0].strip('"')).encode())
-        peer, trusted = peer_of(certificate), _is_trusted(certificate, authorities)
+        # What nobody issued is not read further.
+        peer = peer_of(certificate) if _is_trusted(certificate, authorities) else None
     except ValueError:
         raise CredentialRefused("FORWARDED_MALFORMED") from None
-    if not trusted:
+    if peer is None:
         raise CredentialRefused("FORWARDED_UNTRUSTED")
     return peer
 
