@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from broker.model.alert import Alert
 from broker.model.release import Release
 from broker.pipeline.project import Projector, encode_moment, recall
+from broker.protect.recall_seal import RecallStatement
 from broker.wire.alert_bytes import read_attributes, read_head
 from broker.wire.alert_codec import encode_alert
 from broker.wire.release_bytes import encode_acknowledge
@@ -114,7 +115,8 @@ def make_release(alert: Alert, mask: int = (1 << 12) - 1) -> Release:
 
 def make_recall(alert_id: UUID, revision: int) -> Release:
     """Return the recall that *revision* of an alert causes."""
-    return recall(alert_id.bytes, revision, encode_moment(int(NOON.timestamp() * 1000)))
+    said = RecallStatement("", alert_id.bytes, revision, int(NOON.timestamp() * 1000))
+    return recall(said, None)
 
 
 def alert_id_of(number: int) -> UUID:

@@ -17,7 +17,8 @@ from broker.gateway.taxii.asked import Asked, Match
 from broker.gateway.taxii.library import Library
 from broker.gateway.taxii.pages import Collection
 from broker.model.compartment import ALL_COMPARTMENTS
-from broker.pipeline.project import encode_moment, narrow, read_release, recall
+from broker.pipeline.project import narrow, read_release, recall
+from broker.protect.recall_seal import RecallStatement
 from broker.testing import NOON, alert_id_of, make_alert, make_release
 from broker.wire.alert_codec import decode_release
 from broker.wire.partition import Target
@@ -50,8 +51,9 @@ class Permitting:
             return None
         release = narrow(read_release(row.value), mask)
         if place in self.recalled:
-            moment = encode_moment(row.added // 1000)
-            release = recall(release.identity, release.revision, moment)
+            moment = row.added // 1000
+            said = RecallStatement(row.feed, release.identity, release.revision, moment)
+            release = recall(said, None)
         view = decode_release(release.value)
         return Served(row, release, view, b"{}")
 

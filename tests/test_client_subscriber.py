@@ -8,14 +8,13 @@ from aiokafka import AIOKafkaProducer
 
 from broker.client import Subscriber
 from broker.model.release import ReleaseKind
-from broker.testing import NOON, alert_id_of, make_alert, make_label
+from broker.testing import NOON, alert_id_of, make_alert, make_label, make_recall
 from broker.wire import varint
 from broker.wire.admin import apply_topics
 from broker.wire.alert_bytes import Slots, read_attributes, read_head
 from broker.wire.alert_codec import encode_alert
 from broker.wire.release_bytes import (
     encode_acknowledge,
-    encode_recall,
     encode_release,
     plain_closing,
 )
@@ -155,9 +154,8 @@ def _release(alert, mask):
 
 
 def _recall(alert, revision):
-    moment = varint.encode(int(NOON.timestamp() * 1000))
     alert_id = alert.label.alert_id
-    return str(alert_id).encode(), encode_recall(alert_id.bytes, revision, moment)
+    return str(alert_id).encode(), make_recall(alert_id, revision).value
 
 
 async def _feed(connection, topics, *records):

@@ -8,6 +8,7 @@ from broker.errors import Rejected
 from broker.model.compartment import ALL_COMPARTMENTS, COMPARTMENTS, compartments_in
 from broker.model.release import ReleaseKind
 from broker.pipeline.project import Projector, encode_moment, narrow, read_release, recall
+from broker.protect.recall_seal import RecallStatement
 from broker.testing import NOON, make_alert, make_compartments
 from broker.wire import codec, strict
 from broker.wire.alert_bytes import read_attributes, read_head
@@ -144,7 +145,7 @@ def test_equal_disclosures_have_one_key_for_each_feed_and_another_for_another_pr
 
 @given(revision=st.integers(1, 1_000_000), identity=st.binary(min_size=16, max_size=16))
 def test_a_recall_says_nothing_but_recall(revision, identity):
-    back = recall(identity, revision, AT)
+    back = recall(RecallStatement("a", identity, revision, 1_000), None)
 
     record = codec.decode(back.value, "release")
     said = {name for name, value in record.items() if value not in (None, 0)}

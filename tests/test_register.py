@@ -32,7 +32,7 @@ def test_the_newest_key_that_counts_is_the_current_one(folder):
     register = folder.register()
     hub = register.current(Holder.HUB, HUB, Algorithm.HPKE_X25519)
     begins = hub.not_before + timedelta(1)
-    (newer,) = issue(FileKeeper(scratch() / "private"), Holder.HUB, HUB, begins)
+    newer, _ = issue(FileKeeper(scratch() / "private"), Holder.HUB, HUB, begins)
     both = Register(version=2, keys=(newer, *register.keys))
 
     def current(when):

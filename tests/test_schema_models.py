@@ -28,7 +28,7 @@ RELEASE_WIRE_ONLY = {
     "slot_keys",
     "feed_key",
 }
-RELEASE_VIEW_ONLY = {"compartments", "sealed", "record"}
+RELEASE_VIEW_ONLY = {"compartments", "sealed", "doubt", "record"}
 ALERT_WIRE_ONLY = {"signature", "seal"}
 
 PLAIN = {

@@ -14,6 +14,7 @@ from broker.gateway.shelf import Shelved
 from broker.model.compartment import COMPARTMENTS
 from broker.model.decision import Outcome, Verdict
 from broker.model.reason import Reason
+from broker.model.release import ReleaseKind
 from broker.pipeline.holdings import Holding, Holdings, Share
 from broker.pipeline.open_release import read_verified
 
@@ -98,3 +99,18 @@ async def test_while_the_keys_are_away_nothing_is_passed_over():
         await serve(ENTRUSTED, ALL, lambda _feed: Fails(KeeperUnavailable("AWAY")))
 
     assert problem_of(raised.value).status == 503
+
+
+async def test_a_recall_in_place_of_a_release_is_signed_for_its_feed():
+    gateway = servings(OWN, ALL)
+    gateway._signer = protection().recalls()
+    withheld = Outcome(Verdict.WITHHOLD, 0, (), Reason.NO_RULE_PERMITS)
+    gateway._decider = SimpleNamespace(decide=lambda *_: SimpleNamespace(outcome=withheld))
+    value, added = to_feed(ALL, ALL, OWN), epoch_ms() * 1000
+    shelved = Shelved(OWN, 0, 0, added, AT["alert_id"], 1, "RELEASE", value, recorded=False)
+
+    served = await gateway.serve(shelved)
+
+    assert served.view.kind is ReleaseKind.RECALL
+    assert read_verified(served.release.value, opener(OWN)).doubt is None
+    assert read_verified(served.release.value, opener(ENTRUSTED)).doubt is not None

@@ -34,6 +34,8 @@ def card(release: ReleaseView) -> str:
     lines = [_head(release)]
     if release.kind is ReleaseKind.RECALL:
         lines.append("  Stop using every revision of this alert. Ask its originator.")
+    if release.doubt is not None:
+        lines.append(f"  Lali may not have sent this ({release.doubt}): ask before you delete.")
     if release.acknowledge_within_seconds is not None:
         lines.append(f"  Acknowledge within {release.acknowledge_within_seconds} seconds.")
     if release.label is not None:

@@ -20,7 +20,11 @@ from broker.keys import client_protection
 from broker.model.reason import Reason
 from broker.model.release import ReleaseKind, ReleaseView
 from broker.pipeline.open_release import read_verified
+from broker.pipeline.protection import Protection
+from broker.protect.release_seal import KEY_NUMBER_BYTES
 from broker.settings import load_settings
+from broker.wire.alert_codec import decode_release
+from broker.wire.sealing import ReleaseParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,11 @@ def verify(
     every part of the content that is open against its commitment and against what the file
     says in the clear. A sealed one is opened if the feed's key is here.
 
-    Example: `lali verify 0b7f3c1e-….r000001.json`
+    Example: `lali verify 0b7f3c1e-….r0000000001.json`
 
     Args:
         files: The files.
-        feed: The feed that they were for, to open sealed ones.
+        feed: The feed that they were for: recalls cannot be verified without.
         json: Print one JSON object.
     """
     if not files:
@@ -72,9 +76,6 @@ def _verified(file: Path, feed: str) -> Iterator[Verified]:
     for view in _views(file):
         originator = view.label.originator if view.label else ""
         named = (file.name, str(view.alert_id), view.revision, originator)
-        if view.kind is ReleaseKind.RECALL:
-            yield Verified(*named, "recall: nothing is signed in it")
-            continue
         try:
             outcome = _outcome(view, feed)
         except Rejected as rejected:
@@ -89,14 +90,34 @@ def _outcome(view: ReleaseView, feed: str) -> str:
         raise SettingsInvalid("protection is off: there is no key register to verify by")
     if view.record is None:
         raise Rejected(Reason.FIELD_MISSING, "record")
-    value = base64.b64decode(view.record)
-    read = read_verified(value, protection.opener(feed))
+    if view.kind is ReleaseKind.RECALL and not feed:
+        return "recall: name its feed to verify it"
+    read = _read(view.record, feed, protection)
+    if read.doubt is not None:
+        raise Rejected(read.doubt, "signature")
     said = view.model_copy(update={"record": None, "sealed": read.sealed})
     if not view.sealed and said != read:
         raise Rejected(Reason.COMMITMENT_DIFFERS, "compartments")
     if view.sealed and said.label != read.label:
         raise Rejected(Reason.SIGNATURE_INVALID, "label")
     return "verified, sealed" if read.sealed else "verified"
+
+
+def _read(record: str, feed: str, protection: Protection) -> ReleaseView:
+    try:
+        value = base64.b64decode(record, validate=True)
+    except ValueError:
+        raise Rejected(Reason.FRAMING, "record") from None
+    return read_verified(value, protection.opener(feed or _feed_in(value, protection)))
+
+
+def _feed_in(value: bytes, protection: Protection) -> str:
+    """Return the feed whose key a sealed release names; empty where it names none."""
+    if decode_release(value).label is None:
+        return ""
+    number = (ReleaseParts(value).feed_key or b"")[:KEY_NUMBER_BYTES].hex()
+    key = protection.folder.register().by_id.get(number)
+    return key.owner if key else ""
 
 
 def _views(file: Path) -> Iterator[ReleaseView]:

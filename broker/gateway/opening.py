@@ -55,6 +55,7 @@ def open_doors(
     spool = Spool(database, settings.gateway_spool_bytes) if settings.gateway_spool else None
     openers = {f: protection.opener(f) for f in community.feeds} if protection else None
     resealers = {f: protection.resealer(f) for f in community.feeds} if protection else None
+    signer = protection.recalls() if protection else None
     return Doors(
         settings=settings,
         community=community,
@@ -67,7 +68,7 @@ def open_doors(
         holdings=holdings,
         projection=Projection(connection, database, takers, eras),
         shelf=shelf,
-        servings=Servings(holdings, decider, openers, clock, resealers),
+        servings=Servings(holdings, decider, openers, clock, resealers, signer),
         disclosures=Disclosures(audit, shelf, decider.bundle.digest, clock),
         audit=audit,
         standings=standings,

@@ -17,10 +17,11 @@ from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind, ReleaseView
 from broker.pipeline.holdings import Holdings, LedgerBehind
 from broker.pipeline.open_release import ReleaseOpener
-from broker.pipeline.project import encode_moment, opened, read_release, recall, resealed
-from broker.pipeline.redecide import Handover, Stay, redecide
+from broker.pipeline.project import opened, read_release, recall, resealed
+from broker.pipeline.redecide import Handover, Stay, confirmed, redecide
 from broker.pipeline.reseal import Resealer
 from broker.policy.decide import Decider
+from broker.protect.recall_seal import RecallSigner, RecallStatement
 from broker.wire.alert_codec import decode_release
 
 log = structlog.get_logger()
@@ -71,6 +72,7 @@ class Servings:
         openers: What opens the releases of each feed; None where protection is off.
         clock: Epoch milliseconds.
         resealers: What seals anew those of which less is served; None where protection is off.
+        signer: What signs the recalls that stand in a release's place; None where it is off.
     """
 
     def __init__(
@@ -80,11 +82,13 @@ class Servings:
         openers: Mapping[str, ReleaseOpener] | None,
         clock: Callable[[], int],
         resealers: Mapping[str, Resealer] | None = None,
+        signer: RecallSigner | None = None,
     ) -> None:
         self._holdings = holdings
         self._decider = decider
         self._openers = openers or {}
         self._resealers = resealers or {}
+        self._signer = signer
         self._clock = clock
         self._read: OrderedDict[Hashable, tuple[int, Served]] = OrderedDict()
 
@@ -107,11 +111,15 @@ class Servings:
         return self._served(shelved, release, narrowed=release is not whole)
 
     async def _permitted(self, release: Release, shelved: Shelved) -> Release | None:
-        if release.kind is ReleaseKind.RECALL:
+        is_recall = release.kind is ReleaseKind.RECALL
+        if is_recall and self._is_signed(release, shelved):
             return release
         if self.is_blind:
             raise LedgerBehind  # cut off from Kafka: what is here may have been recalled
         found = await self._holdings.find(release.alert_id, release.revision, _LEDGER_SECONDS)
+        if is_recall:
+            verdict = confirmed(release, shelved.feed, found)
+            return verdict.release if isinstance(verdict, Handover) else None
         if found is None:
             return None  # long past its expiry and its retention
         verdict = redecide(release, shelved.feed, found, self._decider, self._clock())
@@ -119,13 +127,22 @@ class Servings:
             return verdict.release
         return self._instead(release, verdict, shelved)
 
+    def _is_signed(self, recall: Release, shelved: Shelved) -> bool:
+        """Whether the hub signed *recall*, or nothing is signed here."""
+        opener = self._openers.get(shelved.feed)
+        doubt = opener.doubt(recall.value) if opener else None
+        if doubt is not None:
+            log.warning("recall.doubtful", feed=shelved.feed, reason=doubt.value)
+        return doubt is None
+
     def _instead(self, release: Release, stay: Stay, shelved: Shelved) -> Release | None:
         if stay.reason is Reason.POLICY_ERROR:
             raise PolicyFailed
         if stay.reason in _PASSED_OVER:
             return None
-        moment = encode_moment(shelved.added // 1000)
-        return recall(release.identity, release.revision, moment)
+        moment = shelved.added // 1000
+        said = RecallStatement(shelved.feed, release.identity, release.revision, moment)
+        return recall(said, self._signer)
 
     def _served(self, shelved: Shelved, release: Release, *, narrowed: bool) -> Served | None:
         place = (shelved.feed, shelved.partition, shelved.offset)

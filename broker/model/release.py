@@ -16,6 +16,7 @@ from pydantic import Field
 from broker.model.alert import Compartments
 from broker.model.base import Model, Moment
 from broker.model.label import Label
+from broker.model.reason import Reason
 
 
 class ReleaseKind(StrEnum):
@@ -60,6 +61,10 @@ class Release(NamedTuple):
         return hashlib.sha256(identity.encode()).hexdigest()
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class ReleaseView(Model):
     """A release as people and plain formats read it."""
 
@@ -71,6 +76,11 @@ class ReleaseView(Model):
     label: Label | None = None
     compartments: Compartments = Compartments()
     sealed: bool = Field(False, description="The content is there and was not opened.")
+    doubt: Reason | None = Field(
+        None,
+        exclude_if=_is_none,
+        description="Why a recall could not be verified. Stop using the alert all the same.",
+    )
     record: str | None = Field(
         None,
         description="The framed release, base64: what `lali verify` and a client's key work on.",

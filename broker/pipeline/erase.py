@@ -54,7 +54,7 @@ def _with_new_hub_key(folder: KeyFolder) -> Register:
         revoked(key, at) if key in _hub_keys(folder.register()) and key.revoked_at is None else key
         for key in folder.register().keys
     ]
-    fresh = issue(folder.keeper, Holder.HUB, HUB, at)
+    fresh = issue(folder.keeper, Holder.HUB, HUB, at, algorithms=[Algorithm.HPKE_X25519])
     return next_register(folder, (*others, *fresh))
 
 

@@ -20,7 +20,7 @@ from broker.pipeline.feed_ends import FeedEnds
 from broker.pipeline.holdings import LedgerBehind
 from broker.pipeline.open_release import ReleaseOpener
 from broker.pipeline.project import opened, read_release, resealed
-from broker.pipeline.redecide import Handover, Stay, redecide
+from broker.pipeline.redecide import Handover, Stay, confirmed, redecide
 from broker.pipeline.reseal import Resealer
 from broker.tracing import span
 from broker.wire.consumer import PATIENT_MS, ConsumerRecord, group_consumer
@@ -121,7 +121,7 @@ class FeedDelivery:
             try:
                 verdict = await self._verdict(release)
                 if isinstance(verdict, Stay):
-                    await self._ends.stay(release, record, verdict.reason, attempts)
+                    await self._stay(release, record, verdict.reason, attempts)
                     return
                 attempts += 1
                 with span("deliver.attempt", feed=self._feed, attempt=attempts):
@@ -143,11 +143,13 @@ class FeedDelivery:
                 return
 
     async def _verdict(self, release: Release) -> Handover | Stay:
-        if release.kind is ReleaseKind.RECALL:
+        if _is_recall(release) and self._is_signed(release):
             return Handover(release)  # whoever may hold anything must learn of it
         holding = await self._desk.holdings.find(
             release.alert_id, release.revision, _LEDGER_SECONDS
         )
+        if _is_recall(release):
+            return confirmed(release, self._feed, holding)
         if holding is None:
             return Stay(Reason.FORGOTTEN)  # long past its expiry and its retention
         now = self._desk.clock()
@@ -155,6 +157,13 @@ class FeedDelivery:
         if isinstance(verdict, Handover) and self._opener is not None:
             return Handover(self._ready(verdict.release, narrowed=verdict.release is not release))
         return verdict
+
+    def _is_signed(self, recall: Release) -> bool:
+        """Whether the hub signed *recall*, or nothing is signed here."""
+        doubt = self._opener.doubt(recall.value) if self._opener else None
+        if doubt is not None:
+            log.warning("recall.doubtful", feed=self._feed, reason=doubt.value)
+        return doubt is None
 
     def _ready(self, release: Release, *, narrowed: bool) -> Release:
         """Return *release* opened where its feed is entrusted, and else sealed for what is left."""
@@ -193,6 +202,15 @@ class FeedDelivery:
         self._breaker.succeeded()
         self._refusals.note(refused=False)
         await self._ends.delivered(release, record, reference, attempts)
+
+    async def _stay(
+        self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int
+    ) -> None:
+        """What the ledger does not know is nobody's: it ends nothing, and an operator looks."""
+        if reason is Reason.LEDGER_DISAGREES:
+            await self._ends.set_aside(record, reason)
+        else:
+            await self._ends.stay(release, record, reason, attempts)
 
     async def _not_opened(
         self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int

@@ -6,6 +6,7 @@ from datetime import datetime
 from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.model.release import ReleaseView
+from broker.protect.recall_seal import RecallStatement, doubt_of
 from broker.protect.register import Register, RegisterOf
 from broker.protect.release_seal import masked, open_feed_key, open_slot_keys
 from broker.protect.signature import verify
@@ -13,7 +14,9 @@ from broker.protect.slot_seal import AlertKeys, SealBroken, bound_to, open_slot
 from broker.protect.vault import Vault
 from broker.protect.wrap import Unwrapper, alert_info
 from broker.wire.alert_codec import decode_release
+from broker.wire.codec import decode_trusted
 from broker.wire.sealing import OpenSlot, ReleaseParts, opened_release
+from broker.wire.tails import signature_in
 
 #: Gives the vault's share of an alert by its statement's digest, id and revision; None where
 #: it was erased.
@@ -41,6 +44,13 @@ class ReleaseOpener:
         self.register = register
         self._unwrapper = unwrapper
         self._share_of = share_of
+
+    def doubt(self, recall: bytes) -> Reason | None:
+        """Return why the hub may not have sent this framed *recall* to this feed, or None."""
+        record = decode_trusted(recall, "release")
+        moment = round(record["released_at"].timestamp() * 1000)
+        said = RecallStatement(self._feed, record["alert_id"], record["revision"], moment)
+        return doubt_of(self.register(), signature_in(record["signature"]), said)
 
     def may_open(self, parts: ReleaseParts) -> bool:
         """Whether the partner entrusted the hub with the key that this release is under."""
@@ -99,14 +109,15 @@ class ReleaseOpener:
 def read_verified(value: bytes | None, opener: ReleaseOpener) -> ReleaseView:
     """Read a release with the keys that are here: verified, and opened where one fits.
 
-    A release whose key is not here comes with its label, and sealed; a recall as it is.
+    A release whose key is not here comes with its label, and sealed. A recall that cannot be
+    verified comes with its doubt: to stop using an alert harms less than to go on.
 
     Raises:
         Rejected: It is not what its originator signed, or not what it should be.
     """
     view = decode_release(value)
     if value is None or view.label is None:
-        return view
+        return view.model_copy(update={"doubt": opener.doubt(value or b"")})
     parts = ReleaseParts(value)
     verify_release(opener.register(), parts, view.label.originator, view.released_at)
     try:

@@ -8,12 +8,14 @@ an empty slot looks like a withheld one.
 from broker.model.release import Release, ReleaseKind
 from broker.pipeline.open_release import ReleaseOpener
 from broker.pipeline.reseal import Resealer
+from broker.protect.recall_seal import RecallSigner, RecallStatement
 from broker.wire import varint
 from broker.wire.alert_bytes import UUID_BYTES, Slots
 from broker.wire.alert_codec import refuse_shape
 from broker.wire.codec import FRAME_BYTES, decode_trusted
 from broker.wire.release_bytes import encode_recall, encode_release, narrow_release, plain_closing
 from broker.wire.sealing import ReleaseParts
+from broker.wire.tails import encode_release_tail
 
 
 class Projector:
@@ -67,10 +69,20 @@ class Projector:
         return Release(ReleaseKind.RELEASE, identity, self._revision, mask & self.present, value)
 
 
-def recall(alert_id: bytes, revision: int, released_at: bytes) -> Release:
-    """Return the recall that *revision* of an alert sends to whoever holds an earlier one."""
-    value = encode_recall(alert_id, revision, released_at)
-    return Release(ReleaseKind.RECALL, alert_id, revision, 0, value)
+def recall(said: RecallStatement, signer: RecallSigner | None) -> Release:
+    """Return the recall that a revision sends to a feed that holds an earlier one.
+
+    Args:
+        said: What it says.
+        signer: Signs it; None where protection is off.
+
+    Raises:
+        KeeperUnavailable: The key service is away.
+    """
+    closing = encode_release_tail(signer.sign(said) if signer else None, None)
+    moment = encode_moment(said.released_at)
+    value = encode_recall(said.alert_id, said.revision, moment, closing)
+    return Release(ReleaseKind.RECALL, said.alert_id, said.revision, 0, value)
 
 
 def read_release(value: bytes) -> Release:

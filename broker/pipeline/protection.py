@@ -10,6 +10,7 @@ from broker.pipeline.seal import OriginatorSeal
 from broker.pipeline.seal_release import ReleaseSealer
 from broker.pipeline.unseal import Unsealer
 from broker.protect.key_folder import KeyFolder
+from broker.protect.recall_seal import RecallSigner
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,12 @@ class Protection:
 
     def sealer(self) -> ReleaseSealer:
         """Return what seals for one partition of route."""
-        return ReleaseSealer(self.folder.register, self.folder.vault, dict(self.units))
+        units = dict(self.units)
+        return ReleaseSealer(self.folder.register, self.folder.vault, units, self.recalls())
+
+    def recalls(self) -> RecallSigner:
+        """Return what signs recalls for the hub."""
+        return RecallSigner(self.folder.register, self.folder.keeper)
 
     def opener(self, feed: str) -> ReleaseOpener:
         """Return what opens the releases of *feed*, as far as keys are here."""

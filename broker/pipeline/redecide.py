@@ -29,6 +29,14 @@ class Stay:
     reason: Reason
 
 
+def confirmed(recall: Release, feed: str, holding: Holding | None) -> Handover | Stay:
+    """Return whether a *recall* that the hub may not have signed is what the ledger says, too."""
+    share = holding.shares.get(feed) if holding else None
+    if share is None or not share.recalled or share.revision < recall.revision:
+        return Stay(Reason.LEDGER_DISAGREES)
+    return Handover(recall)
+
+
 def redecide(
     release: Release, feed: str, holding: Holding, decider: Decider, now: int
 ) -> Handover | Stay:

@@ -20,6 +20,7 @@ from broker.pipeline.route_records import RouteRecords
 from broker.pipeline.route_tally import RouteTally
 from broker.pipeline.seal_release import ReleaseSealer
 from broker.policy.facts import Facts
+from broker.protect.recall_seal import RecallStatement
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.outbox import Outbox
 from broker.wire.topics import Topics
@@ -201,8 +202,10 @@ class PartitionRouter:
         return released
 
     def _recall(self, outbox: Outbox, alert: Accepted, holders: list[Holder]) -> dict[str, Holder]:
-        back = recall(alert.alert_id, alert.revision, self._records.at)
+        signer = self._sealer.recalls if self._sealer else None
         for holder in holders:
+            said = RecallStatement(holder.feed, alert.alert_id, alert.revision, self._records.now)
+            back = recall(said, signer)
             outbox.add(self._known.fanout(holder.feed), alert.key, back.value)
         return {
             holder.feed: holder._replace(revision=alert.revision, recalled=True)

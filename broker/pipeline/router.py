@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from broker.clock import epoch_ms
+from broker.errors import KeeperUnavailable
 from broker.model.reason import Reason
 from broker.pipeline.known import PlanOf
 from broker.pipeline.restarts import Restarts
@@ -230,6 +231,8 @@ def _take_until_full(records: Sequence[ConsumerRecord], outbox: Outbox, take: _T
             take(record, outbox)
             if outbox.size > TRANSACTION_BYTES:
                 return taken
+    except KeeperUnavailable as away:
+        raise TransactionFailed(str(away), for_good=False) from None
     except Exception as fault:  # noqa: BLE001
         # A record that cannot even be taken is for good, like one too large to write.
         raise TransactionFailed(f"{_UNEXPECTED}: {type(fault).__name__}", for_good=True) from None

@@ -14,6 +14,7 @@ from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.pipeline.accepted import Accepted, statement_digest
 from broker.protect.algorithms import KEY_BYTES, Algorithm
+from broker.protect.recall_seal import RecallSigner
 from broker.protect.register import Holder, RegisterOf
 from broker.protect.release_seal import FeedSession, masked, seal_slot_keys
 from broker.protect.slot_seal import AlertKeys, bound_to
@@ -52,10 +53,18 @@ class ReleaseSealer:
         register: The key register of today.
         vault: Holds the alert keys.
         units: The unit of each feed.
+        recalls: Signs the recalls.
     """
 
-    def __init__(self, register: RegisterOf, vault: Vault, units: dict[str, str]) -> None:
+    def __init__(
+        self,
+        register: RegisterOf,
+        vault: Vault,
+        units: dict[str, str],
+        recalls: RecallSigner | None = None,
+    ) -> None:
         self.register = register
+        self.recalls = recalls
         self._vault = vault
         self._units = units
         self._version = 0

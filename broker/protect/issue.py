@@ -19,12 +19,18 @@ LIFETIME = {
 ALGORITHMS = {
     Holder.UNIT: (Algorithm.ECDSA_P256_SHA256, Algorithm.HPKE_X25519),
     Holder.FEED: (Algorithm.HPKE_X25519,),
-    Holder.HUB: (Algorithm.HPKE_X25519,),
+    Holder.HUB: (Algorithm.HPKE_X25519, Algorithm.ECDSA_P256_SHA256),
 }
 
 
 def issue(
-    keeper: Keeper, holder: Holder, owner: str, at: datetime, *, entrusted: bool = False
+    keeper: Keeper,
+    holder: Holder,
+    owner: str,
+    at: datetime,
+    *,
+    entrusted: bool = False,
+    algorithms: Iterable[Algorithm] | None = None,
 ) -> Iterable[Key]:
     """Make the keys that *owner* needs, and yield them as a register has them.
 
@@ -34,8 +40,9 @@ def issue(
         owner: Its id.
         at: From when they count.
         entrusted: Of a feed: the hub keeps the private key.
+        algorithms: What for; by default for all that an owner of its kind needs.
     """
-    for algorithm in ALGORITHMS[holder]:
+    for algorithm in algorithms or ALGORITHMS[holder]:
         key_id, public = keeper.generate(algorithm, owner)
         yield make_key(key_id, holder, owner, algorithm, public, at, entrusted=entrusted)
 

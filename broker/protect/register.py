@@ -105,8 +105,15 @@ class Register(Model):
         """Return the SHA-256 that approvals of this version name."""
         return hashlib.sha256(self.model_dump_json().encode()).digest()
 
-    def signing_key(self, key_id: str, unit: str, algorithm: str, at: datetime) -> Key:
-        """Return the key by which *unit* signed, if it counts at *at*.
+    def signing_key(
+        self,
+        key_id: str,
+        owner: str,
+        algorithm: str,
+        at: datetime,
+        holder: Holder = Holder.UNIT,
+    ) -> Key:
+        """Return the key by which *owner* signed, if it counts at *at*.
 
         Raises:
             Rejected: KEY_UNKNOWN, KEY_OF_OTHER_UNIT, ALGORITHM_DIFFERS, KEY_REVOKED,
@@ -115,7 +122,7 @@ class Register(Model):
         key = self.by_id.get(key_id)
         if key is None:
             raise Rejected(Reason.KEY_UNKNOWN, "signature.key_id")
-        if key.holder is not Holder.UNIT or key.owner != unit:
+        if (key.holder, key.owner) != (holder, owner):
             raise Rejected(Reason.KEY_OF_OTHER_UNIT, "signature.key_id")
         if algorithm != key.algorithm or key.algorithm is not Algorithm.ECDSA_P256_SHA256:
             raise Rejected(Reason.ALGORITHM_DIFFERS, "signature.algorithm")

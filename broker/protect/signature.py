@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.protect.public_key import load_p256
-from broker.protect.register import Register
+from broker.protect.register import Holder, Register
 
 _VERIFY = ec.ECDSA(hashes.SHA256())
 #: Nonces by RFC 6979: a weak random source cannot give the key away.
@@ -37,16 +37,21 @@ class Signer(Protocol):
 
 
 def verify(
-    register: Register, unit: str, signature: Signature | None, signed: bytes, at: datetime
+    register: Register,
+    owner: str,
+    signature: Signature | None,
+    signed: bytes,
+    at: datetime,
+    holder: Holder = Holder.UNIT,
 ) -> None:
-    """Check that *unit* signed the bytes *signed*, by a key that counts at *at*.
+    """Check that *owner* signed the bytes *signed*, by a key that counts at *at*.
 
     Raises:
         Rejected: SIGNATURE_MISSING, SIGNATURE_INVALID, or what is wrong with the key.
     """
     if signature is None:
         raise Rejected(Reason.SIGNATURE_MISSING, "signature")
-    key = register.signing_key(signature.key_id, unit, signature.algorithm, at)
+    key = register.signing_key(signature.key_id, owner, signature.algorithm, at, holder)
     if not is_valid(key.public_bytes, signature.value, signed):
         raise Rejected(Reason.SIGNATURE_INVALID, "signature.value")
 

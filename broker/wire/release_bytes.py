@@ -93,10 +93,17 @@ def encode_acknowledge(seconds: int | None) -> bytes:
     return _NULL if seconds is None else _SOME + varint.encode(seconds)
 
 
-def encode_recall(alert_id: bytes, revision: int, released_at: bytes) -> bytes:
-    """Return a recall: no label, no content, no reason (docs/decisions/0003)."""
+def encode_recall(alert_id: bytes, revision: int, released_at: bytes, closing: bytes) -> bytes:
+    """Return a recall: no label, no content, no reason (docs/decisions/0003).
+
+    Args:
+        alert_id: 16 bytes.
+        revision: The revision that causes it.
+        released_at: Epoch milliseconds as a varint.
+        closing: The hub's signature, and no keys.
+    """
     head = (_RECALL, alert_id, varint.encode(revision), released_at, varint.encode(0))
-    return b"".join((*head, _NULL, _NULL, _NULL, 5 * _NULL))
+    return b"".join((*head, _NULL, _NULL, _NULL, closing))
 
 
 def narrow_release(value: bytes, mask: int) -> bytes:

@@ -51,6 +51,7 @@ REGISTER = Register(
         SIGNING,
         _key(Holder.UNIT, NAMED, Algorithm.HPKE_X25519),
         _key(Holder.HUB, HUB, Algorithm.HPKE_X25519),
+        _key(Holder.HUB, HUB, Algorithm.ECDSA_P256_SHA256),
         _key(Holder.FEED, FEED, Algorithm.HPKE_X25519),
     ),
 )

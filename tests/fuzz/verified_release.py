@@ -5,10 +5,13 @@ The first byte says whether it is signed anew, so that changes go further than t
 
 from fuzz import samples
 from fuzz.harness import Target
-from fuzz.keys import FEED, HELD, SIGNING
+from fuzz.keys import FEED, HELD, NOW, SIGNING
 
 from broker.pipeline.open_release import ReleaseOpener, read_verified
+from broker.pipeline.project import recall
+from broker.protect.recall_seal import RecallSigner, RecallStatement
 from broker.protect.signature import Signature
+from broker.testing import alert_id_of
 from broker.wire import codec
 from broker.wire.sealing import ReleaseParts
 
@@ -35,9 +38,14 @@ def _signed(value):
 
 def seeds():
     sealed = samples.sealed_releases()
-    recall = {"recall": b"\0" + samples.plain_releases()["recall"]}
+    said = RecallStatement(FEED, alert_id_of(1).bytes, 2, int(NOW.timestamp() * 1000))
+    signed = recall(said, RecallSigner(samples.register, HELD)).value
+    recalls = {
+        "recall": b"\0" + samples.plain_releases()["recall"],
+        "signed-recall": b"\0" + signed,
+    }
     first = {f"sent-{name}": b"\0" + value for name, value in sealed.items()}
-    return first | {f"signed-{name}": b"\1" + value for name, value in sealed.items()} | recall
+    return first | {f"signed-{name}": b"\1" + value for name, value in sealed.items()} | recalls
 
 
 TARGET = Target(read, seeds, most_bytes=5000)
