@@ -100,9 +100,9 @@ class LocalKafka:
         return self
 
     def stop(self) -> None:
-        """Stop all nodes in good order; remove a temporary folder."""
+        """Stop all nodes: in good order, or at once where their folder is removed with them."""
         for node in self.nodes:
-            node.stop()
+            node.stop(at_once=self._temporary)
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
 

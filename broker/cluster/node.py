@@ -88,10 +88,16 @@ class Node:
         """Whether the process is there."""
         return self._warden is not None and self._warden.poll() is None
 
-    def stop(self) -> None:
-        """End it in good order; after a while, by force."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """End it in good order; after a while, by force.
+
+        Args:
+            at_once: By force from the start: nobody needs its data any more.
+        """
         if self._warden is None or self._warden.stdin is None:
             return
+        if at_once:
+            self._signal(signal.SIGKILL)
         self._warden.stdin.close()
         try:
             self._warden.wait(_STOP_SECONDS)
