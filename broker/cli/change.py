@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cyclopts
 from cyclopts import Parameter
@@ -103,7 +103,7 @@ def list_changes(*, json: Annotated[bool, Parameter(negative="")] = False) -> No
     """
     found = list(records(open_folder(load_settings())))
     if json:
-        print_json([record.model_dump(mode="json", exclude={"register_"}) for record in found])
+        print_json([_shown(record) for record in found])
         return
     table = Table("change", "kind", "digest", "proposed by", "approved by", "state")
     for record in found:
@@ -112,6 +112,10 @@ def list_changes(*, json: Annotated[bool, Parameter(negative="")] = False) -> No
         digest = change.subject or change.digest[:12]
         table.add_row(str(change.id)[:8], change.kind, digest, change.proposer, by, record.state)
     Console().print(table)
+
+
+def _shown(record: ChangeRecord) -> dict[str, Any]:
+    return {**record.model_dump(mode="json", exclude={"register_"}), "state": record.state}
 
 
 def open_folder(settings: Settings) -> KeyFolder:

@@ -1,6 +1,7 @@
 """`lali keys`: who has which keys; new ones, other people's, and ones that count no more."""
 
 import base64
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,9 @@ from broker.protect.keeper_service import serve_keys
 from broker.protect.key_folder import KeyFolder, now
 from broker.protect.register import Holder, key_id_of
 from broker.settings import Settings, load_settings
+
+#: How long older signing keys count beside newer ones: the second officer may take days.
+_OVERLAP = timedelta(days=7)
 
 app = cyclopts.App(name="keys", help="Who has which keys; new ones, and ones that count no more.")
 
@@ -92,7 +96,7 @@ def list_keys(
             key.id,
             f"{key.holder.value.lower()} {key.owner}" + (" (entrusted)" if key.entrusted else ""),
             "signing" if key.algorithm is Algorithm.ECDSA_P256_SHA256 else "sealing",
-            f"{key.not_after:%Y-%m-%d}",
+            f"{min(key.not_after, key.revoked_at or key.not_after):%Y-%m-%d}",
             fault.value if fault else "counts",
             "here" if folder.keeper.holds(key.id) else "not here",
         )
@@ -103,7 +107,8 @@ def list_keys(
 def rotate(holder: Holder, owner: str = registers.HUB, *, officer: str, key: Key = None) -> None:
     """Propose new keys for an owner; older ones still open what they sealed.
 
-    A unit's older signing keys count no more from the moment the change is in force.
+    Older signing keys count for another week, so that what is under way when the change comes
+    into force is taken, and verifies. Revoke one that somebody else may have.
 
     Example: `lali keys rotate FEED samoa-tcu-investigate --officer first-officer`
 
@@ -206,7 +211,7 @@ def revoke(key_id: str, *, officer: str, key: Key = None) -> None:
 def _superseded(key: registers.Key, holder: Holder, owner: str) -> registers.Key:
     signs = key.algorithm is Algorithm.ECDSA_P256_SHA256
     if (key.holder, key.owner) == (holder, owner) and signs and key.revoked_at is None:
-        return revoked(key, now())
+        return revoked(key, now() + _OVERLAP)
     return key
 
 
