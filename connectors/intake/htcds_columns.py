@@ -70,12 +70,14 @@ BOOKKEEPING = frozenset(
 
 _MISSPELT = {"vic_TraffickinStatusDecisionMakingOrg": "vic_TraffickingStatusDecisionMakingOrg"}
 _HEADER_WITHIN_ROWS = 5
+#: What is neither letter nor digit, as `str.isalnum` has it.
+_NO_WORD = re.compile(r"[\W_]+")
 _LOOKS_LIKE_A_NAME = re.compile(r"[a-z]{2,4}_\w{1,60}")
 
 
 def normal(text: str) -> str:
     """Return *text* as names and codes are compared: letters and digits, without case."""
-    return "".join(char for char in text.casefold() if char.isalnum())
+    return _NO_WORD.sub("", text.casefold())
 
 
 _BY_NAME = {normal(name): name for name in COLUMNS} | {
