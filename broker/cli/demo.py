@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 
 from broker.cli import print_json
@@ -22,7 +23,7 @@ from broker.settings import load_settings
 
 def demo(
     *,
-    alerts: int = 150,
+    alerts: Annotated[int, Parameter(validator=Number(gte=1))] = 150,
     seed: int = 7,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:

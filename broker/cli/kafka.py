@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import cyclopts
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 
 from broker.cluster.jars import jars as resolve_jars
@@ -19,7 +20,7 @@ def start(
     *,
     nodes: Annotated[Literal["1", "3"], Parameter()] = "1",
     folder: Path | None = None,
-    heap_mb: int = 256,
+    heap_mb: Annotated[int, Parameter(validator=Number(gte=128))] = 256,
 ) -> None:
     """Start Kafka, print its address, and stop it at Ctrl-C.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import cyclopts
 from cyclopts import Parameter
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -15,9 +16,10 @@ from broker.cli.change import Key, noted, officer_key, open_folder, say_proposed
 from broker.errors import SettingsInvalid
 from broker.keys import init_keys
 from broker.logs import configure_logs
+from broker.model.base import Id
 from broker.protect import register as registers
 from broker.protect.algorithms import Algorithm
-from broker.protect.ceremony import next_register, propose, revoked
+from broker.protect.ceremony import OfficerKey, next_register, propose, revoked
 from broker.protect.change import ChangeKind
 from broker.protect.issue import issue, make_key
 from broker.protect.keeper_service import serve_keys
@@ -25,6 +27,7 @@ from broker.protect.key_folder import KeyFolder, now
 from broker.protect.register import Holder, key_id_of
 from broker.settings import Settings, load_settings
 
+_IS_ID: TypeAdapter[str] = TypeAdapter(Id)
 #: How long older signing keys count beside newer ones: the second officer may take days.
 _OVERLAP = timedelta(days=7)
 
@@ -126,9 +129,10 @@ def rotate(holder: Holder, owner: str = registers.HUB, *, officer: str, key: Key
     if not earlier:
         raise SettingsInvalid(f"{holder.lower()} {owner} has no key: use `lali keys issue`")
     entrusted = any(each.entrusted for each in earlier)
+    signer = officer_key(folder, officer, key)
     fresh = tuple(issue(folder.keeper, holder, owner, now(), entrusted=entrusted))
     kept = tuple(_superseded(each, holder, owner) for each in folder.register().keys)
-    _propose(settings, folder, officer, key, (*kept, *fresh))
+    _propose(settings, folder, signer, (*kept, *fresh))
 
 
 @app.command(name="issue")
@@ -153,8 +157,9 @@ def issue_keys(
     """
     settings = load_settings()
     folder = open_folder(settings)
-    fresh = tuple(issue(folder.keeper, holder, owner, now(), entrusted=entrusted))
-    _propose(settings, folder, officer, key, (*folder.register().keys, *fresh))
+    signer = officer_key(folder, officer, key)
+    fresh = tuple(issue(folder.keeper, holder, _id(owner), now(), entrusted=entrusted))
+    _propose(settings, folder, signer, (*folder.register().keys, *fresh))
 
 
 @app.command(name="import")
@@ -183,7 +188,8 @@ def import_key(
         raise SettingsInvalid(
             f"{file.name} holds no public key for {algorithm}, base64, or the owner's id is none"
         ) from None
-    _propose(settings, folder, officer, key, (*folder.register().keys, made))
+    signer = officer_key(folder, officer, key)
+    _propose(settings, folder, signer, (*folder.register().keys, made))
 
 
 @app.command
@@ -205,7 +211,7 @@ def revoke(key_id: str, *, officer: str, key: Key = None) -> None:
     keys = tuple(
         revoked(each, at) if each.id == key_id else each for each in folder.register().keys
     )
-    _propose(settings, folder, officer, key, keys)
+    _propose(settings, folder, officer_key(folder, officer, key), keys)
 
 
 def _superseded(key: registers.Key, holder: Holder, owner: str) -> registers.Key:
@@ -215,19 +221,21 @@ def _superseded(key: registers.Key, holder: Holder, owner: str) -> registers.Key
     return key
 
 
+def _id(owner: str) -> str:
+    try:
+        return _IS_ID.validate_python(owner)
+    except ValidationError:
+        raise SettingsInvalid("an owner's id is of small letters, digits and dashes") from None
+
+
 def _propose(
-    settings: Settings,
-    folder: KeyFolder,
-    officer: str,
-    key: Path | None,
-    keys: tuple[registers.Key, ...],
+    settings: Settings, folder: KeyFolder, signer: OfficerKey, keys: tuple[registers.Key, ...]
 ) -> None:
-    signer = officer_key(folder, officer, key)
     register = next_register(folder, keys)
     digest, kind = register.digest().hex(), ChangeKind.KEYS
     record = noted(
         folder,
-        officer,
+        signer.officer,
         "CHANGE_PROPOSED",
         lambda: propose(folder, signer, kind, digest, register=register),
     )

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import cyclopts
 from cyclopts import Parameter
@@ -115,7 +115,7 @@ def revoke(principal: str) -> None:
 
 @app.command(name="check")
 def check_command(
-    *, local: _Flag = False, nodes: int = 1, every: Annotated[bool, Parameter(
+    *, local: _Flag = False, nodes: Literal["1", "3"] = "1", every: Annotated[bool, Parameter(
         name="--all", negative="")] = False, json: _Flag = False
 ) -> None:  # fmt: skip
     """Ask the cluster, as each principal, what it may do, and compare with what it should.
@@ -133,7 +133,7 @@ def check_command(
     """
     configure_logs(level="error")
     began = time.monotonic()
-    checked = _check_local(nodes) if local else check(make_parts(load_settings()))
+    checked = _check_local(int(nodes)) if local else check(make_parts(load_settings()))
     console = Console(stderr=json, highlight=False)
     _show(console, checked, every=every)
     if json:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 from rich.table import Table
 
@@ -29,12 +30,12 @@ _UNDER_WAY = 200
 def simulate(
     *,
     seed: int = 7,
-    days: int = 3,
-    alerts: int = 40,
+    days: Annotated[int, Parameter(validator=Number(gte=1, lte=365))] = 3,
+    alerts: Annotated[int, Parameter(validator=Number(gte=0))] = 40,
     start: datetime | None = None,
     out: Path | None = None,
     publish: Annotated[bool, Parameter(negative="")] = False,
-    rate: float = 0,
+    rate: Annotated[float, Parameter(validator=Number(gte=0))] = 0,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Tell a seeded story of a region, and print what the broker must make of it.

@@ -60,6 +60,8 @@ def verify(
     if not files:
         raise SettingsInvalid("name at least one file")
     found = [one for file in files for one in _verified(file, feed)]
+    if not found:
+        raise SettingsInvalid("there is no release in it")
     if json:
         print_json([asdict(one) for one in found])
     else:
@@ -68,7 +70,7 @@ def verify(
             said = one.outcome if not one.reason else f"{one.outcome}: {one.reason}"
             table.add_row(plain(one.file), one.alert_id, str(one.revision), one.originator, said)
         Console(markup=False).print(table)
-    if not found or any(one.outcome == "refused" for one in found):
+    if any(one.outcome == "refused" for one in found):
         sys.exit(1)
 
 
