@@ -6,10 +6,8 @@ misspelt one would silently mean its default. In the environment other names may
 ``LALI_`` too (a connector's secret), so there only those that resemble a setting do.
 """
 
-import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from broker.errors import SettingsInvalid
 from broker.private_files import read_secret
 from broker.resources import shipped
+from broker.running import settings_of_running
 from broker.toml_tables import TomlInvalid, read_tables
 
 #: How alike two names are that differ in a letter or two.
@@ -191,7 +190,7 @@ class Settings(BaseSettings):
         """
         if self.bootstrap_servers is not None:
             return self
-        running = _running(self.data_folder)
+        running = settings_of_running(self.data_folder)
         if not running:
             raise SettingsInvalid(
                 "no Kafka: run `lali up` in another terminal, or set LALI_BOOTSTRAP_SERVERS"
@@ -256,51 +255,6 @@ def _refuse_misspelt(names: Iterable[str]) -> None:
             continue
         if meant := get_close_matches(name.upper(), known, 1, _RESEMBLES):
             raise SettingsInvalid(f"{name}: no such setting; is {meant[0]} meant?")
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A local cluster that runs, as commands in other terminals need to know it.
-
-    Attributes:
-        ca_file: Its CA, where it is protected.
-        credentials: Passwords by principal, where it is protected.
-    """
-
-    bootstrap_servers: str
-    ca_file: Path | None = None
-    credentials: Path | None = None
-
-
-def note_running(data_folder: Path, running: Running | None) -> None:
-    """Note, for commands in other terminals, which cluster runs; None takes the note away."""
-    note = data_folder / "running.json"
-    if running is None:
-        note.unlink(missing_ok=True)
-    else:
-        kept = {name: str(value) for name, value in asdict(running).items() if value}
-        note.write_text(json.dumps(kept))
-
-
-def _running(data_folder: Path) -> dict[str, Any]:
-    note = data_folder / "running.json"
-    if not note.exists():
-        return {}
-    try:
-        return _as_settings(json.loads(note.read_text()))
-    except (OSError, ValueError, KeyError, TypeError):
-        raise SettingsInvalid(f"{note.name} is damaged: remove it, or run `lali up`") from None
-
-
-def _as_settings(said: dict[str, Any]) -> dict[str, Any]:
-    if "ca_file" not in said:
-        return {"bootstrap_servers": said["bootstrap_servers"]}
-    return {
-        "bootstrap_servers": said["bootstrap_servers"],
-        "security_protocol": "SASL_SSL",
-        "ca_file": Path(said["ca_file"]),
-        "credentials": Path(said["credentials"]),
-    }
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from broker.logs import configure_logs
 from broker.observed import observed
 from broker.policy.bundle import load_bundle
 from broker.provisioning import provision
-from broker.settings import Running, Settings, load_settings, note_running
+from broker.running import Running, note_running
+from broker.settings import Settings, load_settings
 
 
 def up(*, secure: Annotated[bool, Parameter(negative="")] = False) -> None:
