@@ -30,7 +30,7 @@ bench: setup     ## what an alert costs, in CPU µs
 
 fuzz: setup      ## hostile bytes for every reader; longer by ARGS="unseal 5000000"
 	@if [ -n "$(ARGS)" ]; then PYTHONPATH=tests $(BIN)/python -m fuzz.run $(ARGS); \
-	else $(BIN)/pytest -q tests/test_fuzz.py; fi
+	else LALI_FUZZ_EXECUTIONS=200000 $(BIN)/pytest -q tests/test_fuzz.py; fi
 
 clean:           ## remove what was made here
 	rm -rf .venv .lali .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
