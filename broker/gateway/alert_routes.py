@@ -87,9 +87,10 @@ async def cancelled(
     """
     if doors.standings.of(alert_id, unit, doors.clock()) is None:
         raise not_found()
-    holding = doors.holdings.peek(alert_id)
+    holding = doors.standings.ownership.holding(alert_id, unit)
     if holding is None:
-        # Nobody holds it: it is in quarantine, or on its way.
+        # Nobody holds it: it is in quarantine, or on its way. What another unit published under
+        # the same id, and cancelled perhaps, is answered no differently.
         raise Problem(409, "NOT_ACCEPTED", retry_after=2)
     if holding.cancelled:
         raise Problem(409, Reason.ALREADY_CANCELLED.value)
@@ -115,8 +116,6 @@ def _cancelling(
 ) -> Alert:
     """Return the revision that cancels: the label as the ledger has it, and no content."""
     view = holding.view()
-    if view["originator"] != unit:
-        raise not_found()
     revision = holding.revision + 1
     # Asked twice before route has seen the first, it is the same bytes: not a conflict. No key
     # of a caller's has a space in it.

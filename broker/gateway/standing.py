@@ -13,6 +13,7 @@ import structlog
 from broker.audit.log import AuditEntry, read_entry
 from broker.errors import Rejected
 from broker.gateway.database import Database
+from broker.gateway.ownership import Ownership
 from broker.model.standing import AlertStanding, RevisionStanding, State
 from broker.pipeline.holdings import Holding, Holdings
 from broker.wire.consumer import ConsumerRecord
@@ -33,12 +34,15 @@ class Standings:
     Args:
         database: The gateway's file.
         holdings: The ledger, followed.
+
+    Attributes:
+        ownership: Whose an alert is.
     """
 
     def __init__(self, database: Database, holdings: Holdings) -> None:
         self._database = database
         self._sql = database.connection
-        self._holdings = holdings
+        self.ownership = Ownership(database, holdings)
 
     def note_published(self, unit: str, alerts: Iterable[tuple[UUID, int]], at: int) -> None:
         """Remember that *unit* published *alerts*: until accept has them nothing else does."""
@@ -49,8 +53,10 @@ class Standings:
     def of(self, alert_id: UUID, unit: str, now: int) -> AlertStanding | None:
         """Return what *unit* may know of an alert, or None if it is none of its own.
 
-        Whether it is another's or nobody's takes the same look-ups, and no more.
+        Whoever published under another's id is told of its own publication alone. Whether an
+        alert is another's or nobody's takes the same look-ups, and no more.
         """
+        owns = self.ownership.owns(alert_id, unit)
         query = "SELECT revision, at FROM published WHERE alert_id=? AND unit=?"
         noted = self._sql.execute(query, (alert_id.bytes, unit)).fetchall()
         query = "SELECT 1 FROM entry WHERE alert_id=? AND originator=? LIMIT 1"
@@ -59,8 +65,8 @@ class Standings:
             return None
         query = "SELECT kind, revision, at, feed, originator, message_type, reason, path"
         rows = self._sql.execute(f"{query} FROM entry WHERE alert_id=?", (alert_id.bytes,))
-        entries = [row for row in rows if row[4] in (unit, None)]
-        holding = self._holding(alert_id, unit)
+        entries = [row for row in rows if row[4] == unit or (owns and row[4] is None)]
+        holding = self.ownership.holding(alert_id, unit)
         return _standing(alert_id, holding, entries, noted, now)
 
     def own(self, unit: str, limit: int) -> list[tuple[UUID, int]]:
@@ -75,11 +81,6 @@ class Standings:
             GROUP BY alert_id ORDER BY first DESC, alert_id LIMIT ?2"""
         rows = self._sql.execute(query, (unit, limit))
         return [(UUID(bytes=alert_id), first) for alert_id, first in rows]
-
-    def _holding(self, alert_id: UUID, unit: str) -> Holding | None:
-        # An id that another unit used first is not this one's, though it published with it.
-        holding = self._holdings.peek(alert_id)
-        return holding if holding and holding.view()["originator"] == unit else None
 
     def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Take entries of the audit log."""

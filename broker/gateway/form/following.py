@@ -196,10 +196,10 @@ def _counted(number: int, does: str, more: str = "") -> str:
 
 
 def _about(doors: Doors, unit: str, alert_id: UUID) -> str:
-    holding = doors.holdings.peek(alert_id)
-    view = holding.view() if holding else {}
-    if view.get("originator") != unit:
+    holding = doors.standings.ownership.holding(alert_id, unit)
+    if holding is None:
         return ""  # not decided yet, or another unit's: whoever uses an id first has it
+    view = holding.view()
     kinds = [questions.words_of("kinds", str(each)) for each in view.get("exploitation", ())]
     lands = [NAMES.get(str(each), "") for each in view.get("countries_destination", ())]
     return " · ".join(part for part in ("; ".join(kinds), ", ".join(lands)) if part)
