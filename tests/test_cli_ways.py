@@ -214,7 +214,7 @@ def test_a_recall_says_what_to_do():
         kind=ReleaseKind.RECALL, alert_id=alert_id_of(1), revision=3, released_at=NOON
     )
 
-    assert "Stop using every revision" in card(recall)
+    assert "Stop using this revision and every one before it" in card(recall)
 
 
 def _view(alert):

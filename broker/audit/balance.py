@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from broker.audit.log import AuditLog
+from broker.audit.log import AuditEntry, AuditLog
 from broker.wire import codec
 from broker.wire.connection import Connection
 from broker.wire.tail import read_to_end
@@ -31,6 +31,7 @@ class Balance:
         missing: The audit log says released or recalled; the feed does not have it.
         surplus: The feed has it; the audit log does not say so.
         repeated: A feed has it more than once.
+        narrowed: Of what was released: behind a recall of what its feed held until then.
         undelivered: Feeds with a connector: released, and no end is recorded.
     """
 
@@ -41,6 +42,7 @@ class Balance:
     released: int = 0
     withheld: int = 0
     recalled: int = 0
+    narrowed: int = 0
     delivered: int = 0
     not_delivered: int = 0
     dead_lettered: int = 0
@@ -120,19 +122,42 @@ def _account_for_intake(books: Balance, published: set[Position], log: AuditLog)
 
 def _account_for_feeds(books: Balance, log: AuditLog, disclosed: Counter[Disclosure]) -> None:
     expected: set[Disclosure] = set()
-    for entry in log.of("DECIDED"):
-        assert entry.alert_id is not None
-        assert entry.revision is not None
+    held: dict[tuple[str, UUID], int] = {}
+    for entry in sorted(log.of("DECIDED"), key=_revision_of):
         for feed, (verdict, _) in log.outcomes(entry).items():
-            books.released += verdict == "released"
+            books.released += verdict in ("released", "narrowed")
             books.withheld += verdict == "withheld"
             books.recalled += verdict == "recalled"
-            if verdict != "withheld":
-                kind = "RELEASE" if verdict == "released" else "RECALL"
-                expected.add((feed, entry.alert_id, entry.revision, kind))
+            books.narrowed += verdict == "narrowed"
+            expected |= _expected_of(entry, feed, verdict, held)
     books.missing = sorted(expected - disclosed.keys())
     books.surplus = sorted(disclosed.keys() - expected)
     books.repeated = sorted(key for key, times in disclosed.items() if times > 1)
+
+
+def _revision_of(entry: AuditEntry) -> int:
+    assert entry.revision is not None
+    return entry.revision
+
+
+def _expected_of(
+    entry: AuditEntry, feed: str, verdict: str, held: dict[tuple[str, UUID], int]
+) -> set[Disclosure]:
+    """Return what a decision puts into a feed, and note in *held* which revision it has then."""
+    assert entry.alert_id is not None
+    assert entry.revision is not None
+    if verdict == "withheld":
+        return set()
+    if verdict == "recalled":
+        return {(feed, entry.alert_id, entry.revision, "RECALL")}
+    before = held.get((feed, entry.alert_id), 0)
+    held[feed, entry.alert_id] = entry.revision
+    released = (feed, entry.alert_id, entry.revision, "RELEASE")
+    return (
+        {released, (feed, entry.alert_id, before, "RECALL")}
+        if verdict == "narrowed"
+        else {released}
+    )
 
 
 def _account_for_deliveries(

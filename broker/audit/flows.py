@@ -24,7 +24,9 @@ def by_feed(log: AuditLog) -> dict[str, Counts]:
     found: dict[str, Counter[str]] = {}
     for entry in log.of("DECIDED"):
         for feed, (verdict, _) in log.outcomes(entry).items():
-            found.setdefault(feed, Counter())[verdict] += 1
+            # Narrowed is recalled and released in one.
+            said = ("released", "recalled") if verdict == "narrowed" else (verdict,)
+            found.setdefault(feed, Counter()).update(said)
     for entry in log.of("DELIVERED", "NOT_DELIVERED", "DEAD_LETTERED"):
         found.setdefault(entry.feed or "unknown", Counter())[entry.kind.lower()] += 1
     return {name: dict(counts) for name, counts in sorted(found.items())}
@@ -35,7 +37,7 @@ def between(log: AuditLog) -> dict[tuple[str, str], int]:
     found: Counter[tuple[str, str]] = Counter()
     for entry in log.of("DECIDED"):
         for feed, (verdict, _) in log.outcomes(entry).items():
-            if verdict == "released":
+            if verdict in ("released", "narrowed"):
                 found[entry.originator or "unknown", feed] += 1
     return dict(found)
 

@@ -73,7 +73,8 @@ class AuditLog:
         """Return what a DECIDED entry means for each feed.
 
         Returns:
-            Feed to ``released``, ``withheld`` or ``recalled``, and the outcome behind it.
+            Feed to ``released``, ``withheld``, ``recalled``, or ``narrowed``: released, behind
+            a recall of what it held; and the outcome behind it.
 
         Raises:
             KeyError: The plan that the entry names is not in the log.
@@ -95,9 +96,9 @@ def _meaning(entry: AuditEntry, feed: str, outcome: Outcome) -> tuple[str, Outco
     recalled = feed in entry.recalled
     if entry.message_type == "CANCEL":
         return ("recalled" if recalled else "withheld", _CANCELLED)
-    if recalled:
-        return ("recalled", outcome)
-    return ("released" if outcome.verdict is Verdict.RELEASE else "withheld", outcome)
+    if outcome.verdict is Verdict.RELEASE:
+        return ("narrowed" if recalled else "released", outcome)
+    return ("recalled" if recalled else "withheld", outcome)
 
 
 async def read_audit(connection: Connection, topics: Topics) -> AuditLog:

@@ -15,7 +15,7 @@ from broker.model.decision import Outcome
 
 Trace = dict[str, Any]
 
-_COLOURS = {"released": "green", "recalled": "yellow", "withheld": "dim"}
+_COLOURS = {"released": "green", "narrowed": "yellow", "recalled": "yellow", "withheld": "dim"}
 
 
 def trace(log: AuditLog, alert_id: UUID) -> Trace:
@@ -45,9 +45,16 @@ def _moment(entry: AuditEntry) -> dict[str, Any]:
 def _revision(log: AuditLog, entry: AuditEntry, handed: list[AuditEntry]) -> dict[str, Any]:
     assert entry.bundle_digest is not None
     groups: dict[tuple[str, Outcome], list[str]] = {}
-    for feed, meaning in log.outcomes(entry).items():
+    outcomes = log.outcomes(entry)
+    for feed, meaning in outcomes.items():
         groups.setdefault(meaning, []).append(feed)
-    deliveries = {e.feed: e for e in handed if e.revision == entry.revision}
+    recalled = {feed for feed, (verdict, _) in outcomes.items() if verdict == "recalled"}
+    # A recall that ends this revision belongs to the decision that narrowed it.
+    deliveries = {
+        e.feed: e
+        for e in handed
+        if e.revision == entry.revision and (e.release_kind == "RECALL") == (e.feed in recalled)
+    }
     return {
         **_moment(entry),
         "originator": entry.originator,
@@ -72,14 +79,15 @@ def _group(
     present: int,
     deliveries: dict[str | None, AuditEntry],
 ) -> dict[str, Any]:
-    seen = outcome.compartments & present if verdict == "released" else 0
+    is_released = verdict in ("released", "narrowed")
+    seen = outcome.compartments & present if is_released else 0
     return {
         "outcome": verdict,
         "sees": [name.value for name in compartments_in(seen)],
         "does_not_see": [name.value for name in compartments_in(present & ~seen)],
         "rules": list(outcome.rules),
         "held": list(outcome.held),
-        "reason": outcome.reason.value if outcome.reason and verdict != "released" else None,
+        "reason": outcome.reason.value if outcome.reason and not is_released else None,
         "acknowledge_within_seconds": outcome.acknowledge_within_seconds,
         "feeds": [{"feed": feed, **_delivery(deliveries.get(feed))} for feed in feeds],
     }

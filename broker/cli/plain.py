@@ -33,7 +33,7 @@ def card(release: ReleaseView) -> str:
     """Return *release* for people: its head, what its label says, and what it shows."""
     lines = [_head(release)]
     if release.kind is ReleaseKind.RECALL:
-        lines.append("  Stop using every revision of this alert. Ask its originator.")
+        lines.append("  Stop using this revision and every one before it. Ask its originator.")
     if release.doubt is not None:
         lines.append(f"  Lali may not have sent this ({release.doubt}): ask before you delete.")
     if release.acknowledge_within_seconds is not None:

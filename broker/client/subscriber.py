@@ -23,7 +23,8 @@ class Subscriber:
     """Follows a feed; an async context manager and an async iterator of `ReleaseView`.
 
     Releases of one alert come in the order of its revisions. A recall has no label and no
-    content: whoever sees one must stop using every earlier revision. A release that has
+    content: whoever sees one must stop using its revision and every earlier one; where less
+    remains, a release of a later revision follows. A release that has
     expired meanwhile comes with its label, so that its originator can be asked, and without
     content. Releases may come again after a crash: alert, revision and kind identify them.
 

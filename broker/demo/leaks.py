@@ -111,7 +111,7 @@ def _allowed(log: AuditLog) -> dict[tuple[str, str, int], frozenset[str]]:
         assert entry.alert_id is not None
         assert entry.revision is not None
         for feed, (verdict, outcome) in log.outcomes(entry).items():
-            if verdict == "released":
+            if verdict in ("released", "narrowed"):
                 names = frozenset(name.value for name in compartments_in(outcome.compartments))
                 found[feed, entry.alert_id.hex[:8], entry.revision] = names
     return found

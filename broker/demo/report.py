@@ -33,7 +33,9 @@ def telling_alert(result: Result) -> UUID | None:
     best: dict[UUID, int] = {}
     for entry in result.log.of("DECIDED"):
         assert entry.alert_id is not None
-        released = sum(v == "released" for v, _ in result.log.outcomes(entry).values())
+        released = sum(
+            v in ("released", "narrowed") for v, _ in result.log.outcomes(entry).values()
+        )
         worth = 10 * bool(entry.recalled) + min(released, 8)
         best[entry.alert_id] = best.get(entry.alert_id, 0) + worth
     return max(best, key=lambda alert_id: (best[alert_id], alert_id), default=None)

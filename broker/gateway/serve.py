@@ -116,10 +116,11 @@ class Servings:
             return release
         if self.is_blind:
             raise LedgerBehind  # cut off from Kafka: what is here may have been recalled
-        found = await self._holdings.find(release.alert_id, release.revision, _LEDGER_SECONDS)
         if is_recall:
-            verdict = confirmed(release, shelved.feed, found)
+            newest = await self._holdings.latest(release.alert_id, _LEDGER_SECONDS)
+            verdict = confirmed(release, shelved.feed, newest)
             return verdict.release if isinstance(verdict, Handover) else None
+        found = await self._holdings.find(release.alert_id, release.revision, _LEDGER_SECONDS)
         if found is None:
             return None  # long past its expiry and its retention
         verdict = redecide(release, shelved.feed, found, self._decider, self._clock())

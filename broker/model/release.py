@@ -20,7 +20,7 @@ from broker.model.reason import Reason
 
 
 class ReleaseKind(StrEnum):
-    """A release carries content; a recall takes back every revision before it."""
+    """A release carries content; a recall takes back its revision and every one before it."""
 
     UNKNOWN = "UNKNOWN"
     RELEASE = "RELEASE"
@@ -35,7 +35,7 @@ class Release(NamedTuple):
     Attributes:
         kind: Release or recall; a recall has no label and no content.
         identity: The alert's id, 16 bytes.
-        revision: The revision released, or the one that caused the recall.
+        revision: The revision released, or the last one that is taken back.
         profile: Mask of the compartments it carries, 0 for a recall. It says nothing of slots
             left empty, whether by the originator or by policy.
         value: The framed Avro record (`release` v1), ready for the feed's topic.
@@ -54,6 +54,11 @@ class Release(NamedTuple):
     def alert_id(self) -> UUID:
         """The alert."""
         return UUID(bytes=self.identity)
+
+    @property
+    def place(self) -> tuple[int, bool]:
+        """Its place among the releases of its alert to one feed: a recall follows what it ends."""
+        return self.revision, self.kind is ReleaseKind.RECALL
 
     def idempotency_key(self, feed: str) -> str:
         """Return the key by which *feed*'s recipient recognises a repeated delivery."""

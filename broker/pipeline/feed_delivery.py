@@ -107,9 +107,9 @@ class FeedDelivery:
             await self._ends.set_aside(record, reason)
             return
         mark = self._ends.mark(release)
-        if mark and mark.revision >= release.revision:
+        if mark and (mark.revision, mark.kind == ReleaseKind.RECALL) >= release.place:
             self._ends.record_again(release, record, mark)
-            return  # it ended before a restart: revisions of one alert only ever rise
+            return  # it ended before a restart: the places of one alert's releases only rise
         if mark and mark.state == "PARKED" and not (_is_recall(release) and mark.held):
             await self._ends.park(release, record, Reason.PARKED_BEHIND, "", 0)
             return
@@ -145,11 +145,11 @@ class FeedDelivery:
     async def _verdict(self, release: Release) -> Handover | Stay:
         if _is_recall(release) and self._is_signed(release):
             return Handover(release)  # whoever may hold anything must learn of it
-        holding = await self._desk.holdings.find(
-            release.alert_id, release.revision, _LEDGER_SECONDS
-        )
+        holdings = self._desk.holdings
         if _is_recall(release):
-            return confirmed(release, self._feed, holding)
+            newest = await holdings.latest(release.alert_id, _LEDGER_SECONDS)
+            return confirmed(release, self._feed, newest)
+        holding = await holdings.find(release.alert_id, release.revision, _LEDGER_SECONDS)
         if holding is None:
             return Stay(Reason.FORGOTTEN)  # long past its expiry and its retention
         now = self._desk.clock()

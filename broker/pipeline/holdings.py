@@ -172,6 +172,15 @@ class Holdings:
                 raise LedgerBehind from None
         return self._holdings[alert_id.bytes] if self._has(alert_id, revision) else None
 
+    async def latest(self, alert_id: UUID, timeout_seconds: float) -> Holding | None:
+        """Return the entry that the ledger, read to its present end, has of an alert.
+
+        Raises:
+            LedgerBehind: It could not be read to its end in time.
+        """
+        await self.find(alert_id, sys.maxsize, timeout_seconds)
+        return self.peek(alert_id)
+
     async def _catch_up(self, alert_id: UUID, revision: int) -> None:
         """Wait until the entry is there, or all that is in the ledger now is known without it.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from broker.model.decision import Verdict
 from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind
-from broker.pipeline.holdings import Holding
+from broker.pipeline.holdings import Holding, Share
 from broker.pipeline.project import narrow
 from broker.policy.decide import Decider
 from broker.policy.facts import Facts
@@ -30,11 +30,19 @@ class Stay:
 
 
 def confirmed(recall: Release, feed: str, holding: Holding | None) -> Handover | Stay:
-    """Return whether a *recall* that the hub may not have signed is what the ledger says, too."""
+    """Return whether a *recall* that the hub may not have signed is what the ledger says, too.
+
+    It is where the feed's share was recalled at that revision or later, and where the share is
+    of a later one: what it takes back is superseded anyhow.
+    """
     share = holding.shares.get(feed) if holding else None
-    if share is None or not share.recalled or share.revision < recall.revision:
+    if share is None or not _takes_back(share, recall.revision):
         return Stay(Reason.LEDGER_DISAGREES)
     return Handover(recall)
+
+
+def _takes_back(share: Share, revision: int) -> bool:
+    return share.revision > revision or (share.recalled and share.revision == revision)
 
 
 def redecide(

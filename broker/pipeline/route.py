@@ -13,14 +13,14 @@ from broker.model.reason import Reason
 from broker.pipeline.accepted import Accepted, read_accepted
 from broker.pipeline.known import Decided, Known, KnownLabels, PlanOf, later_tail
 from broker.pipeline.ledger import Held, Holder, Ledger
-from broker.pipeline.project import Projector, recall
+from broker.pipeline.project import Projector
+from broker.pipeline.recalls import Recalls, losing
 from broker.pipeline.releases import Releases, releases_of
 from broker.pipeline.retention import retain_until
 from broker.pipeline.route_records import RouteRecords
 from broker.pipeline.route_tally import RouteTally
 from broker.pipeline.seal_release import ReleaseSealer
 from broker.policy.facts import Facts
-from broker.protect.recall_seal import RecallStatement
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.outbox import Outbox
 from broker.wire.topics import Topics
@@ -66,6 +66,7 @@ class PartitionRouter:
         self._records = RouteRecords(topics, partition, sealer.register if sealer else None)
         self._tally = RouteTally()
         self._sealer = sealer
+        self._recalls = Recalls(self._known.fanout, sealer)
         self._plans_written: set[bytes] = set()
         self._plans_staged: set[bytes] = set()
 
@@ -175,17 +176,21 @@ class PartitionRouter:
 
     def _write_later(self, outbox: Outbox, routed: _Decided, held: Held | None) -> None:
         """Write an update or a cancel: decided anew, and recalled from who may no longer."""
-        alert, known, decided, projector, _ = routed
+        alert, known, decided, projector, releases = routed
+        recalls, now = self._recalls, self._records.now
         if self.ledger.is_staged(alert.alert_id):
             outbox.seal()  # the revision before is in the same transaction, and comes first
         holders = {h.feed: h for h in held.holders} if held else {}
+        less = losing(holders, decided.audiences, projector.present) if releases else ()
+        narrowed = recalls.narrow(outbox, alert, less, now)
         released = self._release(outbox, routed)
-        recalled = [h for h in holders.values() if not h.recalled and h.feed not in released]
-        holders |= released | self._recall(outbox, alert, recalled)
+        gone = [h for h in holders.values() if not h.recalled and h.feed not in released]
+        recalled = recalls.write(outbox, alert, gone, now)
+        holders |= released | recalled
         kept = self.ledger.share(tuple(sorted(holders.values())))
         tail = later_tail(known, decided, projector.present, kept)
         self._stage(outbox, routed, tail, kept)
-        feeds = sorted(holder.feed for holder in recalled)
+        feeds = sorted([*narrowed, *recalled])
         self._records.later_decided(outbox, alert, known, decided, feeds, projector.present)
         self._tally.later(known, decided, list(released), feeds)
 
@@ -200,17 +205,6 @@ class PartitionRouter:
                     feed, routed.alert.revision, release.profile, recalled=False
                 )
         return released
-
-    def _recall(self, outbox: Outbox, alert: Accepted, holders: list[Holder]) -> dict[str, Holder]:
-        signer = self._sealer.recalls if self._sealer else None
-        for holder in holders:
-            said = RecallStatement(holder.feed, alert.alert_id, alert.revision, self._records.now)
-            back = recall(said, signer)
-            outbox.add(self._known.fanout(holder.feed), alert.key, back.value)
-        return {
-            holder.feed: holder._replace(revision=alert.revision, recalled=True)
-            for holder in holders
-        }
 
     def _stage(
         self, outbox: Outbox, routed: _Decided, tail: bytes, holders: tuple[Holder, ...]

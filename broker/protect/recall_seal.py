@@ -29,7 +29,7 @@ class RecallStatement(NamedTuple):
     Attributes:
         feed: The feed that it is for.
         alert_id: 16 bytes.
-        revision: The revision that caused it.
+        revision: The last revision that it takes back.
         released_at: Its moment, epoch milliseconds.
     """
 

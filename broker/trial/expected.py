@@ -44,7 +44,7 @@ class Expected:
 def expect(published: Iterable[Published], decider: Decider) -> Expected:
     """Return what must come of *published*, given in its order."""
     expected = Expected()
-    holders: dict[UUID, set[str]] = {}
+    holders: dict[UUID, dict[str, tuple[int, int]]] = {}
     for each in published:
         step = each.step
         reason = step.reason.value if step.reason else None
@@ -52,19 +52,26 @@ def expect(published: Iterable[Published], decider: Decider) -> Expected:
         if step.expectation is Expectation.ACCEPTED:
             label = step.alert.label
             expected.latest[label.alert_id] = label.revision
-            held = holders.setdefault(label.alert_id, set())
+            held = holders.get(label.alert_id, {})
             released = _released(step.alert, decider)
             for feed in released:
                 expected.disclosed.add((feed, label.alert_id, label.revision, "RELEASE"))
-            for feed in held - released:
+            for feed in held.keys() - released.keys():
                 expected.disclosed.add((feed, label.alert_id, label.revision, "RECALL"))
-            holders[label.alert_id] = released
+            for feed in held.keys() & released.keys():
+                revision, had = held[feed]
+                if had & ~released[feed]:  # it had what it may have no more
+                    expected.disclosed.add((feed, label.alert_id, revision, "RECALL"))
+            holders[label.alert_id] = {
+                feed: (label.revision, shown) for feed, shown in released.items()
+            }
     return expected
 
 
-def _released(alert: Alert, decider: Decider) -> set[str]:
+def _released(alert: Alert, decider: Decider) -> dict[str, int]:
+    """Return who receives *alert*, each with the compartments that it is shown, as a mask."""
     if alert.label.message_type is MessageType.CANCEL:
-        return set()
+        return {}
     now = epoch_ms()
     embargo = alert.distribution.embargo_until
     facts = Facts(
@@ -73,7 +80,7 @@ def _released(alert: Alert, decider: Decider) -> set[str]:
     )
     plan = decider.plan(view_of(alert.label, alert.distribution), facts)
     return {
-        recipient.feed
+        recipient.feed: group.outcome.compartments & alert.compartments.mask
         for group in plan.groups
         if group.outcome.verdict is Verdict.RELEASE
         for recipient in group.recipients

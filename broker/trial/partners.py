@@ -94,7 +94,7 @@ def _file_faults(
     recalls = {(key[1], key[2]) for key in ended if key[3] == "RECALL"}
 
     def taken_back(key: Disclosure) -> bool:
-        return any(alert == key[1] and revision > key[2] for alert, revision in recalls)
+        return any(alert == key[1] and revision >= key[2] for alert, revision in recalls)
 
     due = {key for key in ended if key[3] == "RECALL" or not taken_back(key)}
     missing = [f"{feed}: delivered, no file: {key[1]} r{key[2]} {key[3]}" for key in due - files]

@@ -136,12 +136,12 @@ async def _repetitions(parts: Parts) -> AsyncIterator[str]:
 async def _order_faults(parts: Parts) -> AsyncIterator[str]:
     """Yield what stands in a feed behind a later revision of the same alert."""
     for feed in parts.community.feeds:
-        latest: dict[bytes, int] = {}
+        latest: dict[bytes, tuple[int, bool]] = {}
         async for record in read_to_end(parts.connection("judge"), [parts.topics.feed(feed)]):
             release = read_release(record.value)
-            if release.revision <= latest.get(release.identity, 0):
+            if release.place <= latest.get(release.identity, (0, False)):
                 yield f"{feed}: {release.alert_id} r{release.revision} is out of order"
-            latest[release.identity] = release.revision
+            latest[release.identity] = release.place
 
 
 async def _ledger_faults(parts: Parts, expected: Expected) -> list[str]:

@@ -98,7 +98,7 @@ def encode_recall(alert_id: bytes, revision: int, released_at: bytes, closing: b
 
     Args:
         alert_id: 16 bytes.
-        revision: The revision that causes it.
+        revision: The last revision that it takes back.
         released_at: Epoch milliseconds as a varint.
         closing: The hub's signature, and no keys.
     """

@@ -1,0 +1,77 @@
+"""Write what takes a disclosure back: of a whole alert, or before less of it is released.
+
+A recall of revision n takes back n and every revision before it. Who may no longer have the
+alert gets one of the revision that says so. Who may have less of it than it holds gets one of
+the revision that it holds, and then the new release (docs/decisions/0016).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from broker.pipeline.accepted import Accepted
+from broker.pipeline.known import Audience
+from broker.pipeline.ledger import Holder
+from broker.pipeline.project import recall
+from broker.pipeline.seal_release import ReleaseSealer
+from broker.protect.recall_seal import RecallStatement
+from broker.wire.outbox import Fanout, Outbox
+
+
+class Recalls:
+    """Writes the recalls of one partition.
+
+    Args:
+        fanout_of: Where a recall to one feed goes.
+        sealer: Has what signs recalls; None where protection is off.
+    """
+
+    def __init__(self, fanout_of: Callable[[str], Fanout], sealer: ReleaseSealer | None) -> None:
+        self._fanout_of = fanout_of
+        self._sealer = sealer
+
+    def write(
+        self, outbox: Outbox, alert: Accepted, holders: Iterable[Holder], at: int
+    ) -> dict[str, Holder]:
+        """Take *alert* back from *holders*, at *at* (epoch ms); return what they hold then."""
+        recalled = {}
+        for holder in holders:
+            self._write(outbox, alert, holder.feed, alert.revision, at)
+            recalled[holder.feed] = holder._replace(revision=alert.revision, recalled=True)
+        return recalled
+
+    def narrow(
+        self, outbox: Outbox, alert: Accepted, holders: Iterable[Holder], at: int
+    ) -> list[str]:
+        """Take back what *holders* hold, before they receive less of *alert*; return who they are.
+
+        What is added to *outbox* afterwards comes behind these recalls.
+        """
+        narrowed = []
+        for holder in holders:
+            self._write(outbox, alert, holder.feed, holder.revision, at)
+            narrowed.append(holder.feed)
+        if narrowed:
+            outbox.seal()  # releases go by another fanout, and must not overtake
+        return narrowed
+
+    def _write(self, outbox: Outbox, alert: Accepted, feed: str, revision: int, at: int) -> None:
+        signer = self._sealer.recalls if self._sealer else None
+        said = RecallStatement(feed, alert.alert_id, revision, at)
+        outbox.add(self._fanout_of(feed), alert.key, recall(said, signer).value)
+
+
+def losing(
+    holders: Mapping[str, Holder], audiences: Iterable[Audience], present: int
+) -> list[Holder]:
+    """Return who of *holders* receives the alert again, without a compartment that it holds.
+
+    Whether policy took it away or the originator left it empty makes no difference: neither
+    can be told from what is received.
+    """
+    return [
+        holder
+        for audience in audiences
+        for feed in audience.feeds
+        if (holder := holders.get(feed)) is not None
+        and not holder.recalled
+        and holder.profile & ~(audience.mask & present)
+    ]
