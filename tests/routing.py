@@ -72,21 +72,24 @@ class Lane:
         return self.take(*(self.record(alert) for alert in alerts))
 
     def take(self, *records):
-        """Route *records* in one transaction; return what it wrote."""
+        """Route *records* in one transaction, each with its masks or alone; return them."""
         outbox = Outbox(lambda: BatchBuilder(1 << 19, 0, is_transactional=True))
         self.router.begin(self.now, records)
-        for record in records:
-            if isinstance(record, tuple):
-                record, self.masks = record
-                self.router._known = type(self.router._known)(self._plan, TOPICS, 0)
-                self.router._recalls._fanout_of = self.router._known.fanout
-            self.router.take(record, outbox)
+        for each in records:
+            if isinstance(each, tuple):
+                self.decide(each[1])
+            self.router.take(each[0] if isinstance(each, tuple) else each, outbox)
         self.router.close_books(outbox)
         self.router.commit()
         wrote = records_in(outbox)
         for topic, pairs in wrote.items():
             self.written[topic] += pairs
         return wrote
+
+    def decide(self, masks):
+        """From now on release what *masks* name, whatever was remembered of equal labels."""
+        self.masks = masks
+        self.router._known._index = type(self.router._known._index)()
 
     def record(self, alert):
         """Return *alert* as it lies on `alerts`."""

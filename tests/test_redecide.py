@@ -139,13 +139,15 @@ async def test_what_an_update_narrowed_is_handed_over_as_narrow_as_it_is_now(reg
         await region.route(_later(2, source_type="HOTLINE"))
         await until(lambda: role.status()[FEED].not_delivered == 1)
         partner.always = None
-        await until(lambda: role.status()[FEED].delivered == 1)
+        await until(lambda: role.status()[FEED].delivered == 2)
 
-    (view,) = partner.taken
-    assert view.revision == 2
+    recall, view = partner.taken
+    assert (recall.revision, recall.kind, view.revision) == (1, "RECALL", 2)
     assert "conveyances" in _shown(view)
     assert not _shown(view) & {"assessment", "summary", "documents"}
-    assert await region.ends() == [("NOT_DELIVERED", 1, "SUPERSEDED"), ("DELIVERED", 2, None)]
+    assert await region.ends() == [
+        ("NOT_DELIVERED", 1, "SUPERSEDED"), ("DELIVERED", 1, None), ("DELIVERED", 2, None)
+    ]  # fmt: skip
 
 
 async def test_what_the_bundle_of_today_forbids_is_not_handed_over(region, tmp_path):

@@ -37,9 +37,10 @@ class HttpSubscriber:
 
     An async context manager and an async iterator of `ReleaseView`. Releases of one alert come
     in the order of its revisions. A recall has no label and no content: whoever sees one must
-    stop using its revision and every earlier one; what remains follows as a later one. What expired is not sent any more; what expires on the
-    way comes with its label and without content. Releases may come again after a crash, or
-    when the gateway got a new secret: alert, revision and kind identify them.
+    stop using its revision and every earlier one; what remains follows as a later one. What
+    expired is not sent any more; what expires on the way comes with its label and without
+    content. Releases may come again after a crash, or when the gateway got a new secret:
+    alert, revision and kind identify them.
 
     Args:
         url: Where the gateway is.
