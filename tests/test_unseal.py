@@ -25,7 +25,7 @@ from sealed import (
 )
 from sealed_alerts import INVALID, amber, red, with_seal, wrapped_for
 
-from broker.errors import Rejected
+from broker.errors import KeeperUnavailable, Rejected
 from broker.pipeline.protection import Protection
 from broker.pipeline.seal import OriginatorSeal
 from broker.pipeline.unseal import Unsealer
@@ -179,15 +179,25 @@ def test_the_hub_cannot_open_red_and_passes_on_what_it_was_given():
     assert opened.forwarded == red()
 
 
+def revoked_hub_key():
+    """Return the register in which the hub's key is revoked, as an erasure leaves it."""
+    old = key_ids("hub", Holder.HUB)[0]
+    return changed_register(old, revoked_at=protection().folder.register().keys[0].not_before)
+
+
 def test_a_destroyed_hub_key_opens_nothing():
-    refused = reason_of(open_alert, amber(), unwrapper=keeper_with())
+    refused = reason_of(open_alert, amber(), unwrapper=keeper_with(), register=revoked_hub_key())
 
     assert refused == ("KEY_DESTROYED", "seal.hub.key_id")
 
 
+def test_b15_a_hub_key_that_ought_to_be_here_and_is_not_is_our_own_trouble():
+    with pytest.raises(KeeperUnavailable, match="KEY_MISSING"):
+        open_alert(amber(), unwrapper=keeper_with())
+
+
 def test_a_hub_key_that_is_renewed_still_opens_what_it_sealed():
-    old = key_ids("hub", Holder.HUB)[0]
-    register = changed_register(old, revoked_at=protection().folder.register().keys[0].not_before)
+    register = revoked_hub_key()
 
     assert open_alert(amber(), register=register).statement == open_alert(amber()).statement
 

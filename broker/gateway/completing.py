@@ -10,7 +10,7 @@ from broker.gateway.publishing import Outgoing
 from broker.model.alert import Alert
 from broker.model.label import Label
 from broker.model.reason import Reason
-from broker.pipeline.accept import check_label
+from broker.pipeline.checked import check_label
 from broker.pipeline.publish import split
 from broker.protect.signature import verify
 from broker.wire.alert_codec import decode_alert, read_label

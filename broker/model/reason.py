@@ -29,6 +29,8 @@ class Reason(StrEnum):
     BLOCK = "BLOCK"
     DEPTH = "DEPTH"
     ITEMS = "ITEMS"
+    BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
+    BATCH_UNREADABLE = "BATCH_UNREADABLE"
     # Form of the text (publishers, importers)
     JSON_SYNTAX = "JSON_SYNTAX"
     DUPLICATE_KEY = "DUPLICATE_KEY"

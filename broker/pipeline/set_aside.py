@@ -13,6 +13,7 @@ from broker.errors import Rejected
 from broker.protect.original import kept_original
 from broker.protect.register import RegisterOf
 from broker.wire import codec
+from broker.wire.batches import Unreadable
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.outbox import Fanout, Outbox
 from broker.wire.partition import Target
@@ -49,6 +50,9 @@ class SetAside:
         log.warning("alert.quarantined", reason=rejected.reason.value, path=rejected.path)
         alert_id = _alert_id_of(record.key)
         where = f"{record.topic}/{record.partition}/{record.offset}"
+        # Of a batch that cannot be unpacked, what lies in the topic is kept.
+        value = record.value
+        original = value.original if isinstance(value, Unreadable) else value
         kept = {
             "reason": rejected.reason.value,
             "path": rejected.path,
@@ -59,13 +63,14 @@ class SetAside:
             "offset": record.offset,
             "alert_id": alert_id,
             "originator": self._originators[record.topic],
-            **kept_original(self._register, where, record.key, record.value),
+            **kept_original(self._register, where, record.key, original),
         }
         entry = self._entry(record, rejected, alert_id, at)
         key = str(UUID(bytes=alert_id)).encode() if alert_id else None
         fanout = self._quarantines[record.partition % self._topics.partitions]
-        outbox.add(fanout, key, codec.encode("quarantine", kept))
-        outbox.add(self._audit, key, codec.encode("audit-entry", entry))
+        encoded = codec.encode("quarantine", kept), codec.encode("audit-entry", entry)
+        outbox.add(fanout, key, encoded[0])
+        outbox.add(self._audit, key, encoded[1])
 
     def _entry(
         self, record: ConsumerRecord, rejected: Rejected, alert_id: bytes | None, at: int

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from broker.errors import Rejected
+from broker.errors import KeeperUnavailable, Rejected
 from broker.model.reason import Reason
 from broker.protect.algorithms import WRAP_BYTES, Algorithm
-from broker.protect.register import HUB, Holder, RegisterOf
+from broker.protect.register import HUB, Holder, Key, RegisterOf
 from broker.protect.signature import verify
 from broker.protect.slot_seal import AlertKeys, SealBroken
 from broker.protect.statement import Statement
@@ -72,6 +72,7 @@ class Unsealer:
 
         Raises:
             Rejected: With the first thing that is wrong.
+            KeeperUnavailable: The hub's private key cannot be used now.
         """
         record = codec.decode(value, "alert")
         assert value is not None
@@ -130,9 +131,25 @@ class Unsealer:
         try:
             return self._unwrapper.unwrap(hub.key_id, hub.wrapped, info)
         except KeyError:
+            self._refuse_if_missing(key)
             raise Rejected(Reason.KEY_DESTROYED, "seal.hub.key_id") from None
         except SealBroken:
             raise Rejected(Reason.SEAL_BROKEN, "seal.hub.wrapped") from None
+
+    def _refuse_if_missing(self, key: Key) -> None:
+        """Wait for a private key that ought to be here: missing is not destroyed.
+
+        A key is destroyed by an erasure, which revokes it in the register.
+
+        Raises:
+            KeeperUnavailable: The key is not revoked, or the hub's present one is away as well.
+        """
+        if key.revoked_at is None:
+            raise KeeperUnavailable("KEY_MISSING")
+        of_hub = self.register().of(Holder.HUB, HUB, Algorithm.HPKE_X25519)
+        present = [each for each in of_hub if each.fault(self._now()) is None]
+        if present and not any(self._unwrapper.holds(each.id) for each in present):
+            raise KeeperUnavailable("KEY_MISSING")
 
 
 def _plain(parts: AlertParts, alert_key: bytes | None) -> bytes:

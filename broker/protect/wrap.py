@@ -16,6 +16,9 @@ from broker.protect.slot_seal import SealBroken
 class Unwrapper(Protocol):
     """Opens wraps with private keys that it need not show: files, a KMS or an HSM."""
 
+    def holds(self, key_id: str) -> bool:
+        """Whether the private key is here."""
+
     def unwrap(self, key_id: str, wrapped: bytes, info: bytes) -> bytes:
         """Return the key that was wrapped for *key_id*, bound to *info*.
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 
+from broker.wire.batches import new_consumer
 from broker.wire.connection import Connection
 
 __all__ = ["PATIENT_MS", "Consumer", "ConsumerRecord", "Gate", "group_consumer"]
@@ -34,7 +35,7 @@ def group_consumer(
         group: The group.
         max_poll_interval_ms: It leaves the group when it reads nothing for so long.
     """
-    return AIOKafkaConsumer(
+    return new_consumer(
         **connection.options(),
         group_id=group,
         enable_auto_commit=False,

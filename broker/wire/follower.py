@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from broker.errors import KafkaUnavailable
+from broker.wire.batches import new_consumer
 from broker.wire.connection import Connection
 from broker.wire.welcome import denied, unavailable
 
@@ -30,7 +31,7 @@ class Follower:
     ) -> None:
         self._connection = connection
         self._group = group
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = new_consumer(
             topic,
             **connection.options(),
             group_id=group,

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from broker.errors import KafkaUnavailable
 from broker.wire.admin import admin
+from broker.wire.batches import new_consumer
 from broker.wire.connection import Connection
 from broker.wire.tail import partitions_of
 
@@ -172,7 +173,7 @@ async def _look(
 
 
 def _reader(connection: Connection) -> AIOKafkaConsumer:
-    return AIOKafkaConsumer(
+    return new_consumer(
         **connection.options(),
         enable_auto_commit=False,
         auto_offset_reset="earliest",

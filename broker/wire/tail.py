@@ -7,6 +7,7 @@ from aiokafka.errors import KafkaError
 
 from broker.errors import KafkaUnavailable
 from broker.wire.admin import admin
+from broker.wire.batches import new_consumer
 from broker.wire.connection import Connection
 
 #: A consumer without a group, for annotations outside this package.
@@ -17,7 +18,7 @@ _RECORDS_A_POLL = 2000
 
 def open_reader(connection: Connection, *, committed: bool = True) -> AIOKafkaConsumer:
     """Return a consumer without a group, not yet started."""
-    return AIOKafkaConsumer(
+    return new_consumer(
         **connection.options(),
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -66,6 +66,9 @@ class Held:
     def sign(self, key_id: str, message: bytes) -> bytes:
         return self._keys[key_id].sign(message, SIGN)
 
+    def holds(self, key_id: str) -> bool:
+        return key_id in self._keys
+
     def unwrap(self, key_id: str, wrapped: bytes, info: bytes) -> bytes:
         return open_wrap(wrapped, self._keys[key_id], info)
 
