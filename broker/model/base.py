@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from broker.model.codelists import COUNTRIES, among
+from broker.model.text import coded_lines, free_text, line_text
 
 
 class Model(BaseModel):
@@ -44,10 +45,15 @@ Moment = Annotated[datetime, AfterValidator(_in_utc_milliseconds)]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)]
 
 #: A short text that stays within one line.
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(line_text)]
 
-#: Free text.
-Text = Annotated[str, StringConstraints(min_length=1, max_length=8000)]
+#: Free text, with lines.
+Text = Annotated[str, StringConstraints(min_length=1, max_length=8000), AfterValidator(free_text)]
+
+#: A machine readable zone (ICAO 9303), its lines parted by a line feed.
+Zone = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z0-9<\n]{1,100}$"), AfterValidator(coded_lines)
+]
 
 #: ISO 3166-1 alpha-2 country code.
 Country = Annotated[str, AfterValidator(among(COUNTRIES))]

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from broker.model import codelists, codes
-from broker.model.base import Code, Country, Language, Line, Model, Moment, Text
+from broker.model.base import Code, Country, Language, Line, Model, Moment, Text, Zone
 
 Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Locode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[A-Z2-9]{3}$")]
@@ -74,7 +74,7 @@ class Document(Model):
     issuer: Country | None = None
     number: Line | None = None
     expires_on: date | None = None
-    mrz: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9<\n]{1,100}$")] | None = Field(
+    mrz: Zone | None = Field(
         None, description="Machine readable zone, lines parted by a line feed."
     )
     mrz_valid: bool | None = Field(

@@ -21,6 +21,7 @@ from broker.model.compartment import COMPARTMENTS, Compartment
 from broker.model.label import Distribution, Label
 from broker.model.reason import Reason
 from broker.model.release import ReleaseKind, ReleaseView
+from broker.model.text import Reading, reading
 from broker.wire import codec
 from broker.wire.refusal import validated
 
@@ -63,11 +64,12 @@ def decode_alert(value: bytes | None) -> Alert:
         Rejected: With the first thing that is wrong.
     """
     record = codec.decode(value, "alert")
-    return Alert(
-        label=_label(record["label"]),
-        distribution=validated(Distribution, record["distribution"], "distribution"),
-        compartments=_compartments(record["compartments"]),
-    )
+    with reading(Reading.EXACT):
+        return Alert(
+            label=_label(record["label"]),
+            distribution=validated(Distribution, record["distribution"], "distribution"),
+            compartments=_compartments(record["compartments"]),
+        )
 
 
 def read_label(value: bytes | None) -> Label:
@@ -102,7 +104,7 @@ def decode_release(value: bytes | None, *, with_record: bool = False) -> Release
         released_at=record["released_at"],
         acknowledge_within_seconds=record["acknowledge_within_seconds"],
         label=_label(record["label"]) if record["label"] else None,
-        compartments=_compartments(slots) if slots else Compartments(),
+        compartments=_stored(slots) if slots else Compartments(),
         sealed=sealed,
         record=base64.b64encode(value or b"").decode() if with_record else None,
     )
@@ -167,6 +169,11 @@ def _label(record: dict[str, Any]) -> Label:
 def _compartments(slots: dict[str, Any]) -> Compartments:
     opened = {name.value: _open(name, slots[name.value]) for name in COMPARTMENTS}
     return validated(Compartments, opened, "compartments")
+
+
+def _stored(slots: dict[str, Any]) -> Compartments:
+    with reading(Reading.STORED):
+        return _compartments(slots)
 
 
 def _open(name: Compartment, slot: dict[str, Any]) -> BaseModel | None:

@@ -10,6 +10,7 @@ from broker.gateway.form.countries import country_of
 from broker.gateway.form.questions import AGREED, PEOPLE, TEXTS
 from broker.gateway.form.typed import Typed
 from broker.model.community import Unit
+from broker.model.reason import Reason
 
 _MOST_SUSPECTS = 10
 _MOST_COUNTRIES = 8
@@ -62,7 +63,16 @@ _NEEDED = {
 def mistake_of(rejected: Rejected) -> Mistake:
     """Return what to mend where the model takes an answer for none that can be."""
     field = next((f for f, path in _PATHS.items() if rejected.path.startswith(path)), "headline")
-    return Mistake(field, f"This cannot be taken as it stands ({rejected.reason.value})")
+    otherwise = f"This cannot be taken as it stands ({rejected.reason.value})"
+    return Mistake(field, _MENDED.get(rejected.reason, otherwise))
+
+
+_MENDED = {
+    Reason.TEXT_BLANK: "Write something that can be read",
+    Reason.TEXT_CONTROL: "Type this again: it has a sign that cannot be seen",
+    Reason.TEXT_DIRECTION: "Type this again: it has a sign that cannot be seen",
+    Reason.TEXT_LINE_BREAK: "Write this in one line",
+}
 
 
 _PATHS = {
