@@ -18,7 +18,7 @@ def make_protection(settings: Settings, bundle: Bundle, community: Directory) ->
     """
     if settings.protection == "off":
         return None
-    folder = KeyFolder(settings.key_folder(), settings.keeper_socket)
+    folder = KeyFolder(settings.key_folder(), settings.keeper_socket, settings.keeper_user)
     folder.register()
     folder.require_bundle(bundle.digest)
     units = {feed.id: feed.unit for feed in community.feeds.values()}
@@ -31,7 +31,7 @@ def init_keys(settings: Settings, entrusted: Sequence[str] = ()) -> bool:
     Raises:
         BundleInvalid: The bundle cannot be used.
     """
-    folder = KeyFolder(settings.key_folder(), settings.keeper_socket)
+    folder = KeyFolder(settings.key_folder(), settings.keeper_socket, settings.keeper_user)
     if settings.protection == "off" or folder.exists:
         return False
     bundle = load_bundle(settings.bundle)
@@ -49,6 +49,6 @@ def client_protection(settings: Settings) -> Protection | None:
     """
     if settings.protection == "off":
         return None
-    folder = KeyFolder(settings.key_folder(), settings.keeper_socket)
+    folder = KeyFolder(settings.key_folder(), settings.keeper_socket, settings.keeper_user)
     folder.register()
     return Protection(folder, {})

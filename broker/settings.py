@@ -153,6 +153,11 @@ class Settings(BaseSettings):
         description="Socket of the key service (lali keys serve), which then holds all private "
         "keys. None: they are files in the key folder.",
     )
+    keeper_user: int | None = Field(
+        None,
+        ge=0,
+        description="Id of the user that the key service runs as. None: the key folder's owner.",
+    )
     data_folder: Path = Field(Path(".lali"), description="Data of the local Kafka and of demos.")
     heap_mb: int = Field(256, ge=128, description="Java heap of a local Kafka node, 2^20 bytes.")
     log_form: Literal["lines", "json"] = Field("lines", description="Form of the log.")

@@ -1,5 +1,6 @@
 """Each kind of keeper uses a key for what it was made, and has no key that is not there."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def keeper(request, folder):
         yield held
         return
     with service(folder / "keys.sock", held):
-        asking = SocketKeeper(folder / "keys.sock")
+        asking = SocketKeeper(folder / "keys.sock", os.geteuid())
         yield asking
         asking.close()
 

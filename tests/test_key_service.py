@@ -1,5 +1,6 @@
 """The key service: every request has its answer, and what is none harms no other."""
 
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -45,7 +46,7 @@ def _shared() -> _Shared:
         folder = scratch()
         made = KeyService(folder / "keys.sock", FileKeeper(folder / "private"))
         threading.Thread(target=made.serve_forever, daemon=True).start()
-        asking = _Shared(folder / "keys.sock")
+        asking = _Shared(folder / "keys.sock", os.geteuid())
         asking.key_id, asking.public = asking.generate(Algorithm.ECDSA_P256_SHA256, "hub")
         _SHARED.append(asking)
     return _SHARED[0]
@@ -64,7 +65,7 @@ SPOILT = [
 def test_what_is_no_request_ends_its_conversation_and_no_other(folder, spoilt):
     path = folder / "keys.sock"
     with service(path, FileKeeper(folder / "private")):
-        other = SocketKeeper(path)
+        other = SocketKeeper(path, os.geteuid())
         assert other.holds(ABSENT) is False
         with socket.socket(socket.AF_UNIX) as rude:
             rude.connect(str(path))

@@ -1,5 +1,6 @@
 """The key service comes, goes and comes again at one socket; while it is away, so are the keys."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def test_a_socket_that_a_killed_service_left_is_replaced_and_a_file_is_not(folde
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
     with service(path, FileKeeper(folder / "private")):
-        assert SocketKeeper(path).holds(ABSENT) is False
+        assert SocketKeeper(path, os.geteuid()).holds(ABSENT) is False
     path.write_text("something else")
     with pytest.raises(SettingsInvalid):
         KeyService(path, FileKeeper(folder / "private"))
@@ -42,7 +43,7 @@ def test_a_socket_that_a_killed_service_left_is_replaced_and_a_file_is_not(folde
 
 def test_without_a_service_and_after_it_ended_keys_are_away(folder):
     path = folder / "keys.sock"
-    asking = SocketKeeper(path)
+    asking = SocketKeeper(path, os.geteuid())
     with pytest.raises(KeeperUnavailable, match="KEYS_AWAY"):
         asking.holds(ABSENT)
     held = FileKeeper(folder / "private")
@@ -57,7 +58,7 @@ def test_without_a_service_and_after_it_ended_keys_are_away(folder):
 
 def test_a_service_that_was_started_anew_is_found_again_by_itself(folder):
     path = folder / "keys.sock"
-    asking = SocketKeeper(path)
+    asking = SocketKeeper(path, os.geteuid())
     keys = []
     for _ in range(3):
         with running_service(folder, path):

@@ -49,7 +49,7 @@ def _as_nobody(path: Path, key_id: str) -> str:
         from broker.protect.socket_keeper import SocketKeeper
         from pathlib import Path
         os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
-        keeper = SocketKeeper(Path({str(path)!r}))
+        keeper = SocketKeeper(Path({str(path)!r}), {os.geteuid()})
         try:
             keeper.sign({key_id!r}, b"said")
             print("signed")

@@ -124,7 +124,7 @@ def open_folder(settings: Settings) -> KeyFolder:
     Raises:
         SettingsInvalid: There is no register in it, or it is not in order.
     """
-    folder = KeyFolder(settings.key_folder(), settings.keeper_socket)
+    folder = KeyFolder(settings.key_folder(), settings.keeper_socket, settings.keeper_user)
     folder.register()
     return folder
 

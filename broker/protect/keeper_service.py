@@ -12,8 +12,9 @@ import signal
 import socket
 import socketserver
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -30,12 +31,17 @@ from broker.protect.keeper_frames import (
     write_frame,
 )
 from broker.protect.slot_seal import SealBroken
+from broker.protect.socket_place import others_may_replace
+from broker.protect.stranger_log import StrangerLog
 
 log = structlog.get_logger()
 
 _PR_SET_DUMPABLE = 4
 #: What users that are named may ask: use, and nothing that changes which keys there are.
 _USES = frozenset({Operation.HOLDS, Operation.SIGN, Operation.UNWRAP})
+
+#: A role holds one connection; far more than that from one user is a fault.
+_CONVERSATIONS = 64
 
 _Answer = tuple[Outcome, tuple[bytes, ...]]
 
@@ -49,7 +55,8 @@ class KeyService(socketserver.ThreadingUnixStreamServer):
         users: Ids of other users of this machine that may use keys.
 
     Raises:
-        SettingsInvalid: Somebody listens there, or a socket cannot be made there.
+        SettingsInvalid: Somebody listens there, a socket cannot be made there, or others may
+            write to its folder and could put a socket of theirs in its place.
     """
 
     daemon_threads = True
@@ -60,6 +67,10 @@ class KeyService(socketserver.ThreadingUnixStreamServer):
         self.users = users
         self._path = path
         self._made = False
+        self._strangers = StrangerLog()
+        self._guests = Counter[int]()
+        self._turn = threading.Lock()
+        _refuse_open_place(path)
         _clear(path)
         before = os.umask(0o177)  # mode 0600 from its first moment
         try:
@@ -78,6 +89,22 @@ class KeyService(socketserver.ThreadingUnixStreamServer):
         if self._made:  # also called where the socket could not be made: what is there stays
             self._path.unlink(missing_ok=True)
 
+    def turned_away(self, user: int) -> None:
+        """Say that *user* may not ask, however often it does, in few lines."""
+        self._strangers.note(user)
+
+    @contextmanager
+    def conversation(self, user: int) -> Iterator[bool]:
+        """Count one conversation of *user*; False where it has too many already."""
+        with self._turn:
+            self._guests[user] += 1
+            taken = self._guests[user] <= _CONVERSATIONS
+        try:
+            yield taken
+        finally:
+            with self._turn:
+                self._guests[user] -= 1
+
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
         """Say that a conversation broke; its text might hold what was asked."""
         log.error("keys.conversation_failed")
@@ -91,11 +118,11 @@ class _Conversation(socketserver.BaseRequestHandler):
         _, user, _ = peer_of(self.request)
         own = user == os.geteuid()
         if not own and user not in self.server.users:
-            log.warning("keys.stranger_refused", uid=user)
+            self.server.turned_away(user)
             return
         allowed = frozenset(Operation) if own else _USES
-        with suppress(FrameInvalid, OSError):
-            while True:
+        with suppress(FrameInvalid, OSError), self.server.conversation(user) as taken:
+            while taken:
                 code, fields = read_frame(self.request)
                 outcome, said = answer(self.server.keeper, code, fields, allowed)
                 write_frame(self.request, outcome, said)
@@ -170,6 +197,18 @@ def refuse_inspection() -> None:
     """Leave no core file, and let no other process of the same user read this one's memory."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _refuse_open_place(path: Path) -> None:
+    try:
+        is_open = others_may_replace(path, os.geteuid())
+    except OSError as error:
+        raise SettingsInvalid(f"no socket at {path.name}: {type(error).__name__}") from None
+    if is_open:
+        raise SettingsInvalid(
+            f"{path.name}: others may write to its folder, or to one above it, and could put "
+            "a socket of theirs in its place: give it a folder of mode 0755 that is its own"
+        )
 
 
 def _clear(path: Path) -> None:

@@ -47,11 +47,15 @@ class KeyFolder:
     Args:
         path: The folder.
         keeper_socket: Where the key service listens; None: private keys are files in the folder.
+        keeper_user: Id of the user that the key service runs as; None: the folder's owner.
     """
 
-    def __init__(self, path: Path, keeper_socket: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, keeper_socket: Path | None = None, keeper_user: int | None = None
+    ) -> None:
         self.path = path
         self._keeper_socket = keeper_socket
+        self._keeper_user = keeper_user
         self._stamp: tuple[int, int] | None = None
         self._register: Register | None = None
 
@@ -64,7 +68,7 @@ class KeyFolder:
     def keeper(self) -> Keeper:
         """The private keys that this machine holds."""
         if self._keeper_socket is not None:
-            return SocketKeeper(self._keeper_socket)
+            return SocketKeeper(self._keeper_socket, self._service_user(), self._register_if_any)
         return FileKeeper(self.path / "private")
 
     @cached_property
@@ -130,6 +134,14 @@ class KeyFolder:
             check_approved(self.officers, approved, ChangeKind.BUNDLE, digest.hex())
         except Rejected as rejected:
             raise SettingsInvalid(f"bundle {digest.hex()[:12]}: {rejected}") from None
+
+    def _service_user(self) -> int:
+        if self._keeper_user is not None:
+            return self._keeper_user
+        return self.path.stat().st_uid if self.path.exists() else os.geteuid()
+
+    def _register_if_any(self) -> Register | None:
+        return self.register() if self.exists else None
 
     def _read_register(self) -> Register:
         found = read_model(self.path / "register.json", ApprovedRegister)

@@ -1,12 +1,18 @@
-"""Private keys in another process: the `Keeper` that asks the key service for everything."""
+"""Private keys in another process: the `Keeper` that asks the key service for everything.
 
-import os
+Whoever answers is believed only after three checks: the kernel names the expected user, nobody
+else can put a socket at that place, and it proves that it holds a key of the register. All else
+is a service that is away: what needs a key waits, and nothing is taken for destroyed.
+"""
+
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from broker.errors import KeeperUnavailable
 from broker.protect.algorithms import Algorithm
+from broker.protect.keeper_challenge import is_proven
 from broker.protect.keeper_frames import (
     FrameInvalid,
     Operation,
@@ -15,11 +21,15 @@ from broker.protect.keeper_frames import (
     read_frame,
     write_frame,
 )
+from broker.protect.register import Register
 from broker.protect.slot_seal import SealBroken
+from broker.protect.socket_place import ROOT, others_may_replace
 
 #: Roles wait for an answer without answering Kafka, so not for long.
 _PATIENCE_SECONDS = 5.0
-_ROOT = 0
+
+#: The register in force; None before there is one.
+RegisterIfAny = Callable[[], Register | None]
 
 
 class SocketKeeper:
@@ -29,10 +39,14 @@ class SocketKeeper:
 
     Args:
         path: Its socket.
+        user: Id of the user that the service runs as.
+        register: Whose keys the service must prove to hold; None, or no register yet: it cannot.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, user: int, register: RegisterIfAny | None = None) -> None:
         self._path = path
+        self._user = user
+        self._register = register
         self._connection: socket.socket | None = None
         self._turn = threading.Lock()
 
@@ -114,6 +128,7 @@ class SocketKeeper:
             try:
                 connection.connect(str(self._path))
                 self._refuse_stranger(connection)
+                self._refuse_impostor(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -121,7 +136,13 @@ class SocketKeeper:
         return self._connection
 
     def _refuse_stranger(self, connection: socket.socket) -> None:
-        """Whoever made the socket must be who listens: nobody else is told what to sign."""
+        """Only the service's own user, at a place of its own, is told what to sign."""
         _, user, _ = peer_of(connection)
-        if user not in {self._path.stat().st_uid, os.geteuid(), _ROOT}:
+        if user not in {self._user, ROOT} or others_may_replace(self._path, self._user):
             raise KeeperUnavailable("KEYS_OF_A_STRANGER")
+
+    def _refuse_impostor(self, connection: socket.socket) -> None:
+        """Whoever answers holds a key of the register, once there is one."""
+        register = self._register() if self._register is not None else None
+        if register is not None and not is_proven(connection, register):
+            raise KeeperUnavailable("KEYS_UNPROVEN")
