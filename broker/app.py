@@ -24,8 +24,10 @@ from broker.settings import Settings
 from broker.wire import access
 from broker.wire.access import Access
 from broker.wire.admin import apply_topics
+from broker.wire.cluster_clock import ClusterClock
 from broker.wire.connection import Connection
 from broker.wire.identity import ADMIN, connection_as
+from broker.wire.topic_settings import Difference, differences, mend
 from broker.wire.topics import Topics, TopicSpec
 from connectors import make_connector
 
@@ -92,6 +94,11 @@ class Parts:
             principal = self.principals().role(_PRINCIPAL_OF[role])
         return connection_as(self.settings, f"lali-{role}", principal)
 
+    def cluster_clock(self, role: str) -> ClusterClock:
+        """Return what compares this machine's clock with the cluster's, for *role*."""
+        tolerance = self.settings.clock_tolerance_seconds
+        return ClusterClock(self.connection(role), self.topics, tolerance)
+
     def connection_of(self, principal: str) -> Connection:
         """Return how *principal* reaches the cluster."""
         return connection_as(self.settings, f"lali-{principal}", principal)
@@ -116,6 +123,16 @@ class Parts:
         return await apply_topics(
             self.connection("topics"), self.specs(), self.settings.replication
         )
+
+    async def topic_differences(self) -> list[Difference]:
+        """Return how settings of existing topics differ from what they should be."""
+        connection = self.connection("topics")
+        return await asyncio.to_thread(differences, connection, self.specs())
+
+    async def mend_topics(self) -> list[Difference]:
+        """Set those settings, as the administrator; return what was set."""
+        connection = connection_as(self.settings, "lali-topics", ADMIN)
+        return await asyncio.to_thread(mend, connection, self.specs())
 
 
 def make_parts(settings: Settings, overlay: dict[str, Any] | None = None) -> Parts:
@@ -159,13 +176,25 @@ def make_accept(parts: Parts) -> Accept:
     """Return the role that accepts."""
     unsealer = parts.protection.unsealer() if parts.protection else None
     publishers = parts.community.publishers()
-    return Accept(parts.connection("accept"), parts.topics, publishers, unsealer=unsealer)
+    return Accept(
+        parts.connection("accept"),
+        parts.topics,
+        publishers,
+        unsealer=unsealer,
+        confirm_clock=parts.cluster_clock("accept").confirm,
+    )
 
 
 def make_router(parts: Parts) -> Router:
     """Return the role that routes."""
     sealer = parts.protection.sealer if parts.protection else None
-    return Router(parts.connection("route"), parts.topics, parts.decider.plan, new_sealer=sealer)
+    return Router(
+        parts.connection("route"),
+        parts.topics,
+        parts.decider.plan,
+        new_sealer=sealer,
+        confirm_clock=parts.cluster_clock("route").confirm,
+    )
 
 
 def make_deliver(parts: Parts, patience: Patience = DEFAULT_PATIENCE) -> Deliver:
@@ -186,6 +215,7 @@ def make_deliver(parts: Parts, patience: Patience = DEFAULT_PATIENCE) -> Deliver
         patience=patience,
         openers=openers,
         resealers=resealers,
+        confirm_clock=parts.cluster_clock("deliver").confirm,
     )
 
 
@@ -207,6 +237,7 @@ def make_gateway(parts: Parts) -> Role:
         parts.decider,
         parts.protection,
         parts.connection("gateway"),
+        cluster_clock=parts.cluster_clock("gateway"),
     )
     return Gateway(doors, server_options(parts.settings))
 

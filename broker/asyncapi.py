@@ -35,6 +35,7 @@ _MEANING = {
     TopicKind.PLANS: "Decisions of every feed for one label, by their digest.",
     TopicKind.QUARANTINE: "Originals that could not be accepted, sealed.",
     TopicKind.DEAD_LETTER: "Releases that could not be delivered to one feed.",
+    TopicKind.CLOCK: "Empty records, whose times are the brokers': roles compare clocks.",
 }
 _KEYS = {
     TopicKind.LEDGER: "What the entry is about: an alert, an alert and a feed, or an intake.",
@@ -95,6 +96,7 @@ def _kinds(topics: Topics) -> dict[str, TopicKind]:
         topics.plans: TopicKind.PLANS,
         topics.quarantine: TopicKind.QUARANTINE,
         topics.dead_letter(_FEED): TopicKind.DEAD_LETTER,
+        topics.clock: TopicKind.CLOCK,
     }
 
 

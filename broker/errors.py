@@ -10,6 +10,7 @@
     │       └── GatewayRefused (also KafkaRefused) it refuses us or what we ask
     ├── RecipientUnavailable   delivery is retried with back-off; the release waits in its feed
     ├── RecipientRefused       the release is parked as a dead letter, and later revisions with it
+    ├── ClockWrong             a clock is wrong: nothing is decided, try again later
     ├── KeeperUnavailable      no private key can be used now: nothing is committed, try again later
     └── DependencyMissing      something that must be installed on the machine is not there
 
@@ -104,6 +105,15 @@ class RecipientRefused(LaliError):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+class ClockWrong(LaliError):
+    """Clocks differ, or cannot be compared: nothing is decided by them; a code, and a text."""
+
+    @property
+    def code(self) -> str:
+        """The code alone, for records and for machines."""
+        return str(self).partition(":")[0]
 
 
 class KeeperUnavailable(LaliError):

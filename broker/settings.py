@@ -83,6 +83,12 @@ class Settings(BaseSettings):
         ge=1_000,
         description="A role silent for so long is replaced; not below the cluster's minimum.",
     )
+    clock_tolerance_seconds: int = Field(
+        120,
+        ge=5,
+        le=3600,
+        description="How far this machine's clock may be from the cluster's; beyond it roles wait.",
+    )
     bundle: Path = Field(default_factory=_pacific, description="Folder of the policy bundle.")
     connectors: Path | None = Field(
         None, description="TOML file: feed id to {type, settings}. None: no feed is delivered."

@@ -186,10 +186,10 @@ def test_a_shelf_opened_again_goes_on_where_it_was(tmp_path):
     assert new.added > kept.added
 
 
-def test_what_kafka_has_dropped_is_dropped(shelf):
+def test_c26_what_kafka_has_dropped_is_dropped_and_no_clock_is_asked(shelf):
     day = 86_400_000
     shelve(shelf, record(0, 0, 10 * day), record(0, 1, 20 * day))
-    shelf.prune(25 * day * 1000)
+    shelf.dropped(Target(TOPICS.feed(FEED), 0), 1)
 
     assert [row.offset for row in shelf.after(FEED, {}, 10)] == [1]
 

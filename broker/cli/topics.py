@@ -1,6 +1,7 @@
 """`lali topics`: the topics that this community needs."""
 
 import asyncio
+import sys
 from typing import Annotated
 
 import cyclopts
@@ -16,13 +17,24 @@ app = cyclopts.App(name="topics", help="The topics that this community needs.")
 
 
 @app.command
-def apply() -> None:
-    """Create the topics that are missing; existing ones are left as they are.
+def apply(*, mend: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Create the topics that are missing; say where settings of existing ones differ.
 
     Example: `lali topics apply`
+
+    Args:
+        mend: Set what differs, too; who connects must be an administrator of the cluster.
     """
-    created = asyncio.run(make_parts(load_settings()).apply_topics())
-    Console().print(f"{len(created)} topics created")
+    parts = make_parts(load_settings())
+    created = asyncio.run(parts.apply_topics())
+    console = Console()
+    console.print(f"{len(created)} topics created")
+    found = asyncio.run(parts.mend_topics() if mend else parts.topic_differences())
+    for difference in found:
+        console.print(f"{difference}{': set' if mend else ''}", markup=False, soft_wrap=True)
+    if found and not mend:
+        console.print("[yellow]set what differs[/]: lali topics apply --mend")
+        sys.exit(1)
 
 
 @app.command(name="list")

@@ -25,9 +25,13 @@ class Completing:
         unit: Who asks: the originator of everything in the request.
         moment: When it asked first; a draft that gives no time has this one.
         key: Idempotency key; ids that are not given follow from it.
+
+    Raises:
+        ClockWrong: This machine's clock is wrong, and would date what is published.
     """
 
     def __init__(self, doors: Doors, unit: str, moment: datetime, key: str | None = None) -> None:
+        doors.refuse_by_clock()
         self._doors = doors
         self._unit = unit
         self._moment = moment

@@ -69,6 +69,8 @@ async def _wanting(doors: Doors, kafka: "_Kept") -> AsyncIterator[str]:
         yield LEDGER_BEHIND
     if not doors.projection.is_ready or _feeds_behind(doors) > _FEEDS_BEHIND_SECONDS:
         yield SHELF_BEHIND
+    if (fault := doors.clock_fault()) is not None:
+        yield fault.code
     if not _keys_are_there(doors):
         yield KEYS_MISSING
 

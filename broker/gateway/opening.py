@@ -25,6 +25,7 @@ from broker.pipeline.protection import Protection
 from broker.policy.decide import Decider
 from broker.policy.directory import Directory
 from broker.settings import Settings
+from broker.wire.cluster_clock import ClusterClock
 from broker.wire.connection import Connection
 from broker.wire.topics import Topics
 
@@ -37,6 +38,7 @@ def open_doors(
     protection: Protection | None,
     connection: Connection,
     clock: Callable[[], int] = epoch_ms,
+    cluster_clock: ClusterClock | None = None,
 ) -> Doors:
     """Return the parts behind the doors.
 
@@ -63,12 +65,13 @@ def open_doors(
         decider=decider,
         connection=connection,
         clock=clock,
+        cluster_clock=cluster_clock,
         protection=protection,
         database=database,
         holdings=holdings,
         projection=Projection(connection, database, takers, eras),
         shelf=shelf,
-        servings=Servings(holdings, decider, openers, clock, resealers, signer),
+        servings=Servings(holdings, decider, openers, clock, resealers, signer, cluster_clock),
         disclosures=Disclosures(audit, shelf, decider.bundle.digest, clock),
         audit=audit,
         standings=standings,

@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from broker.errors import KafkaUnavailable, KeeperUnavailable, LaliError, Rejected
+from broker.errors import ClockWrong, KafkaUnavailable, KeeperUnavailable, LaliError, Rejected
 from broker.metrics.web import count_problem
 from broker.model.exchange import Fault, ProblemDetails
 from broker.model.reason import Reason
@@ -22,6 +22,8 @@ from broker.model.reason import Reason
 MEDIA_TYPE = "application/problem+json"
 #: How long to wait for Kafka, seconds, before trying again.
 KAFKA_RETRY_SECONDS = 5
+#: How long to wait for an operator to set a clock, seconds.
+CLOCK_RETRY_SECONDS = 60
 
 #: Both ways in that a header can carry (RFC 6750, RFC 7617); browsers ask for the second.
 _CHALLENGE = 'Bearer realm="lali", Basic realm="lali", charset="UTF-8"'
@@ -139,15 +141,21 @@ def problem_of(error: Exception) -> Problem:
             return error
         case Rejected():
             return Problem(422, error.reason.value, errors=[(error.path, error.reason.value)])
-        case KafkaUnavailable() | KeeperUnavailable():
-            away = "KAFKA_UNAVAILABLE" if isinstance(error, KafkaUnavailable) else "NOT_READY"
-            return Problem(503, away, retry_after=KAFKA_RETRY_SECONDS)
+        case KafkaUnavailable() | KeeperUnavailable() | ClockWrong():
+            return _of_ourselves(error)
         case RequestValidationError():
             return _of_validation(error)
         case HTTPException():
             code = HTTPStatus(error.status_code).name
             return unauthenticated() if code == "UNAUTHORIZED" else Problem(error.status_code, code)
     return Problem(500, "INTERNAL")
+
+
+def _of_ourselves(error: KafkaUnavailable | KeeperUnavailable | ClockWrong) -> Problem:
+    if isinstance(error, ClockWrong):
+        return Problem(503, error.code, retry_after=CLOCK_RETRY_SECONDS)
+    away = "KAFKA_UNAVAILABLE" if isinstance(error, KafkaUnavailable) else "NOT_READY"
+    return Problem(503, away, retry_after=KAFKA_RETRY_SECONDS)
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,8 @@ from broker.wire.topic_ids import topic_ids
 _RECORDS_A_POLL = 2000
 #: How often takers are told how far each partition was read.
 _TOLD_EVERY_SECONDS = 0.5
+#: How often Kafka is asked what it has deleted.
+_DROPPED_EVERY_SECONDS = 3600.0
 #: How often Kafka is asked whether a topic was made anew.
 _ERAS_EVERY_SECONDS = 30.0
 
@@ -33,6 +35,9 @@ class Taker(Protocol):
 
     def forget(self, topic: str) -> None:
         """Empty what came from *topic*, inside a transaction: it was made anew."""
+
+    def dropped(self, partition: Target, first: int) -> None:
+        """Know that Kafka has nothing below *first* any more, inside a transaction."""
 
     def taken(self, topics: Iterable[str]) -> None:
         """Know that something of *topics* was taken, and is there now."""
@@ -109,8 +114,11 @@ class Projection:
         reader.assign(partitions)
         ends = await reader.end_offsets(partitions)
         await self._seek(reader, ends)
-        loop, told = asyncio.get_running_loop(), 0.0
+        loop, told, looked = asyncio.get_running_loop(), 0.0, 0.0
         while True:
+            if loop.time() - looked > _DROPPED_EVERY_SECONDS or not looked:
+                await self._drop(reader, partitions)
+                looked = loop.time()
             fetched = await reader.getmany(timeout_ms=200, max_records=_RECORDS_A_POLL)
             self._take(fetched, {each: await reader.position(each) for each in fetched})
             if loop.time() - told > _TOLD_EVERY_SECONDS:
@@ -118,6 +126,12 @@ class Projection:
                 told = loop.time()
             if not self.is_ready and await _passed(reader, ends):
                 self._ready.set()
+
+    async def _drop(self, reader: Reader, partitions: list[Target]) -> None:
+        firsts = await reader.beginning_offsets(partitions)
+        with self._database.transaction():
+            for partition, first in firsts.items():
+                self._takers[partition.topic].dropped(partition, first)
 
     async def _seek(self, reader: Reader, ends: Mapping[Target, int]) -> None:
         for partition, end in ends.items():

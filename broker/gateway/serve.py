@@ -23,6 +23,7 @@ from broker.pipeline.reseal import Resealer
 from broker.policy.decide import Decider
 from broker.protect.recall_seal import RecallSigner, RecallStatement
 from broker.wire.alert_codec import decode_release
+from broker.wire.cluster_clock import ClusterClock
 
 log = structlog.get_logger()
 
@@ -73,6 +74,7 @@ class Servings:
         clock: Epoch milliseconds.
         resealers: What seals anew those of which less is served; None where protection is off.
         signer: What signs the recalls that stand in a release's place; None where it is off.
+        cluster_clock: Says whether our clock may decide what expired; None: it may.
     """
 
     def __init__(
@@ -83,7 +85,9 @@ class Servings:
         clock: Callable[[], int],
         resealers: Mapping[str, Resealer] | None = None,
         signer: RecallSigner | None = None,
+        cluster_clock: ClusterClock | None = None,
     ) -> None:
+        self._cluster_clock = cluster_clock
         self._holdings = holdings
         self._decider = decider
         self._openers = openers or {}
@@ -116,6 +120,8 @@ class Servings:
             return release
         if self.is_blind:
             raise LedgerBehind  # cut off from Kafka: what is here may have been recalled
+        if self._cluster_clock is not None and self._cluster_clock.fault() is not None:
+            raise LedgerBehind  # by a wrong clock nobody can say what has expired
         if is_recall:
             newest = await self._holdings.latest(release.alert_id, _LEDGER_SECONDS)
             verdict = confirmed(release, shelved.feed, newest)

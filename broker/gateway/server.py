@@ -21,7 +21,6 @@ from broker.gateway.measured import Measured
 log = structlog.get_logger()
 
 _AGAIN_SECONDS = 2.0
-_PRUNED_EVERY_SECONDS = 3600.0
 #: Requests under way may end within this, seconds, when the gateway is stopped.
 _GRACE_SECONDS = 5
 
@@ -93,7 +92,7 @@ class Gateway:
             asyncio.create_task(_again(doors.holdings.follow, "ledger")),
             asyncio.create_task(_again(doors.projection.follow, "feeds")),
             asyncio.create_task(_again(doors.desk.drain, "spool")),
-            asyncio.create_task(self._prune()),
+            asyncio.create_task(_again(self._follow_clock, "clock")),
         ]
         try:
             yield
@@ -105,10 +104,9 @@ class Gateway:
             await doors.audit.stop()
             doors.database.close()
 
-    async def _prune(self) -> None:
-        while True:
-            self.doors.shelf.prune(self.doors.clock() * 1000)
-            await asyncio.sleep(_PRUNED_EVERY_SECONDS)
+    async def _follow_clock(self) -> None:
+        if self.doors.cluster_clock is not None:
+            await self.doors.cluster_clock.follow()
 
 
 async def _again(follow: Callable[[], Awaitable[None]], what: str) -> None:

@@ -26,7 +26,6 @@ log = structlog.get_logger()
 #: Clocks of brokers and of this machine may differ by so much, microseconds.
 _CLOCKS_DIFFER_US = 2_000_000
 _COLUMNS = "feed, partition, offset, added, alert_id, revision, kind, value, recorded"
-_FEED_DAYS_US = 14 * 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +124,10 @@ class Shelf:
         with self._database.transaction() as sql:
             sql.executemany(query, rows)
 
-    def prune(self, now_us: int) -> None:
-        """Drop what Kafka has dropped, too."""
-        with self._database.transaction() as sql:
-            sql.execute("DELETE FROM shelved WHERE added<?", (now_us - _FEED_DAYS_US,))
+    def dropped(self, partition: Target, first: int) -> None:
+        """Drop what Kafka has dropped, too: by its word alone, never by this machine's clock."""
+        row = (self._feeds[partition.topic], partition.partition, first)
+        self._sql.execute("DELETE FROM shelved WHERE feed=? AND partition=? AND offset<?", row)
 
     def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Shelve *records* of one partition."""

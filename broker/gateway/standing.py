@@ -99,6 +99,9 @@ class Standings:
     def taken(self, topics: Iterable[str]) -> None:
         """Nobody waits for it."""
 
+    def dropped(self, partition: Target, first: int) -> None:
+        """Keep what was learnt: how an alert fares is asked for longer than the log is kept."""
+
     def reached(self, partition: Target, polled_ms: int | None) -> None:
         """No order beside the log's own is kept."""
 

@@ -26,6 +26,7 @@ from broker.pipeline.unseal import Unsealer
 from broker.pipeline.waiting import Waits
 from broker.protect.vault import Row
 from broker.tracing import span
+from broker.wire.cluster_clock import ClockCheck, unchecked
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, ConsumerRecord, group_consumer
 from broker.wire.outbox import Fanout, Outbox
@@ -53,7 +54,9 @@ class Accept:
         originators: Sequence[str],
         clock: Callable[[], int] = epoch_ms,
         unsealer: Unsealer | None = None,
+        confirm_clock: ClockCheck = unchecked,
     ) -> None:
+        self._confirm_clock = confirm_clock
         self._connection = connection
         self._topics = topics
         self._originators: Mapping[str, str] = {topics.intake(unit): unit for unit in originators}
@@ -94,16 +97,17 @@ class Accept:
             restarts.reached()
             consumer.subscribe(sorted(self._originators))
             while not self._stopping.is_set():
-                self._forget_what_is_over()
+                await self._forget_what_is_over()
                 await self._accept_next(consumer, producer)
         finally:
             await consumer.stop()
             await producer.stop()
 
-    def _forget_what_is_over(self) -> None:
+    async def _forget_what_is_over(self) -> None:
         """Destroy the keys of alerts whose retention has ended, now and then."""
         now = self._clock()
         if self._unsealer is not None and now >= self._forget_at:
+            await self._confirm_clock()
             self._forget_at = now + _FORGET_EVERY_MS
             if gone := self._unsealer.vault.forget(now):
                 log.info("keys.destroyed", count=gone)
@@ -114,6 +118,7 @@ class Accept:
         fetched = await consumer.getmany(timeout_ms=100, max_records=_ALERTS_AT_ONCE)
         if not fetched:
             return
+        await self._confirm_clock()
         outbox = Outbox(producer.create_batch)
         self._forwarded.clear()
         self._refused.clear()

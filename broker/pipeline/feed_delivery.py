@@ -9,7 +9,13 @@ import asyncio
 import structlog
 
 from broker.connector import Connector
-from broker.errors import RecipientRefused, RecipientUnavailable, Rejected
+from broker.errors import (
+    ClockWrong,
+    KafkaUnavailable,
+    RecipientRefused,
+    RecipientUnavailable,
+    Rejected,
+)
 from broker.metrics.delivery import count_failed_attempt, show_state
 from broker.metrics.registry import count_error
 from broker.model.reason import Reason
@@ -127,7 +133,9 @@ class FeedDelivery:
                 with span("deliver.attempt", feed=self._feed, attempt=attempts):
                     receipt = await self._connector.deliver(verdict.release)
             except LedgerBehind:
-                await self._await_ledger(record)
+                await self._await_ledger(record, "LEDGER_BEHIND")
+            except (ClockWrong, KafkaUnavailable) as unknown:
+                await self._await_ledger(record, unknown.code)
             except RecipientRefused as refused:
                 await self._refused(release, record, refused, attempts)
                 return
@@ -149,6 +157,7 @@ class FeedDelivery:
         if _is_recall(release):
             newest = await holdings.latest(release.alert_id, _LEDGER_SECONDS)
             return confirmed(release, self._feed, newest)
+        await self._desk.confirm_clock()
         holding = await holdings.find(release.alert_id, release.revision, _LEDGER_SECONDS)
         if holding is None:
             return Stay(Reason.FORGOTTEN)  # long past its expiry and its retention
@@ -173,11 +182,11 @@ class FeedDelivery:
             return resealed(release, self._resealer)
         return plain
 
-    async def _await_ledger(self, record: ConsumerRecord) -> None:
+    async def _await_ledger(self, record: ConsumerRecord, code: str) -> None:
         """Wait a little: the recipient is well, and must not be left alone for our own delay."""
         await self._ends.flush()
-        count_failed_attempt(self._feed, "LEDGER_BEHIND")
-        log.warning("ledger.behind", feed=self._feed)
+        count_failed_attempt(self._feed, code)
+        log.warning("delivery.delayed", feed=self._feed, code=code)
         await self._wait(record, _LEDGER_AGAIN_SECONDS)
 
     async def _away(self, record: ConsumerRecord, code: str, asked: float | None) -> None:

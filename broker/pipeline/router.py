@@ -20,6 +20,7 @@ from broker.pipeline.route import PartitionRouter
 from broker.pipeline.seal_release import ReleaseSealer
 from broker.tracing import span
 from broker.wire.admin import committed_offsets
+from broker.wire.cluster_clock import ClockCheck, unchecked
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, ConsumerRecord, Gate, group_consumer
 from broker.wire.outbox import Outbox
@@ -59,7 +60,9 @@ class Router:
         plan_of: PlanOf,
         clock: Callable[[], int] = epoch_ms,
         new_sealer: Callable[[], ReleaseSealer] | None = None,
+        confirm_clock: ClockCheck = unchecked,
     ) -> None:
+        self._confirm_clock = confirm_clock
         self._connection = connection
         self._topics = topics
         self._plan_of = plan_of
@@ -137,6 +140,8 @@ class Router:
 
     async def _route_next(self, consumer: Consumer, gate: Gate) -> None:
         fetched = await consumer.getmany(timeout_ms=100, max_records=2 * TRANSACTION_ALERTS)
+        if fetched:
+            await self._confirm_clock()
         async with gate.turning:
             rounds = [
                 self._route_records(partition, records)

@@ -18,7 +18,7 @@ from broker.wire.topics import Topics
 ACCEPT, ROUTE, DELIVER = "accept", "route", "deliver"
 #: Reads the audit log, to show traces and flows.
 AUDIT = "audit"
-#: Creates topics.
+#: Creates topics, and compares their settings with what they should be.
 TOPICS = "topics"
 #: Records changes that two officers agree to, and waits for accept before keys are destroyed.
 OFFICER = "officer"
@@ -103,6 +103,7 @@ class Access:
         topics, own = self.topics, self.names.role(ACCEPT)
         yield from _on_topics(own, map(topics.intake, self.publishers), _READ)
         yield from _on_topics(own, (topics.alerts, topics.quarantine, topics.audit), _WRITE)
+        yield Right(own, Kind.TOPIC, topics.clock, _WRITE)
         yield Right(own, Kind.GROUP, topics.accept_group(), _READ)
 
     def _route(self) -> Iterator[Right]:
@@ -111,6 +112,7 @@ class Access:
         yield from _on_topics(own, (topics.alerts, topics.ledger), _READ)
         yield from _on_topics(own, written, _WRITE)
         yield from _on_topics(own, map(topics.feed, self.feeds), _WRITE)
+        yield Right(own, Kind.TOPIC, topics.clock, _WRITE)
         yield Right(own, Kind.GROUP, topics.route_group(), _READ)
         for transaction in self.transactions():
             yield Right(own, Kind.TRANSACTION, transaction, _WRITE)
@@ -120,6 +122,7 @@ class Access:
         yield from _on_topics(own, (topics.ledger, *map(topics.feed, self.feeds)), _READ)
         yield from _on_topics(own, (topics.ledger, topics.audit), _WRITE)
         yield from _on_topics(own, map(topics.dead_letter, self.feeds), _WRITE)
+        yield Right(own, Kind.TOPIC, topics.clock, _WRITE)
         for feed in self.feeds:
             yield Right(own, Kind.GROUP, topics.deliver_group(feed), _READ)
 
@@ -131,6 +134,7 @@ class Access:
         own = self.names.role(TOPICS)
         yield from _on_topics(own, self.topic_names(), _CREATE)
         yield from _on_topics(own, self.topic_names(), Operation.DESCRIBE)
+        yield from _on_topics(own, self.topic_names(), Operation.DESCRIBE_CONFIGS)
 
     def _officer(self) -> Iterator[Right]:
         topics, own = self.topics, self.names.role(OFFICER)
@@ -143,6 +147,7 @@ class Access:
         read = (topics.ledger, topics.audit, *map(topics.feed, self.feeds))
         yield from _on_topics(own, read, _READ)
         yield from _on_topics(own, (topics.audit, *map(topics.intake, self.publishers)), _WRITE)
+        yield Right(own, Kind.TOPIC, topics.clock, _WRITE)
 
     def _units(self) -> Iterator[Right]:
         for unit in self.publishers:

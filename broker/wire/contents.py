@@ -16,6 +16,7 @@ class TopicKind(StrEnum):
     PLANS = "plans"
     QUARANTINE = "quarantine"
     DEAD_LETTER = "dead-letter"
+    CLOCK = "clock"
 
 
 #: Names in the catalogue of what may be the value of a record, in any version.
@@ -28,6 +29,7 @@ VALUES: dict[TopicKind, tuple[str, ...]] = {
     TopicKind.PLANS: ("plan",),
     TopicKind.QUARANTINE: ("quarantine",),
     TopicKind.DEAD_LETTER: ("dead-letter",),
+    TopicKind.CLOCK: (),
 }
 
 #: Schemas of what is framed inside the slots of alerts and releases.

@@ -15,6 +15,8 @@ DAY_MS = 86_400_000
 INTAKE_BYTES = 1 << 20
 #: Largest record of the topics that carry alerts and releases, bytes.
 ALERT_BYTES = 1 << 19
+#: So many brokers are asked for the time.
+_CLOCK_PARTITIONS = 3
 #: Quarantine and dead letters hold an original and its envelope.
 KEPT_BYTES = INTAKE_BYTES + (1 << 16)
 
@@ -83,6 +85,11 @@ class Topics:
         """What could not be accepted."""
         return f"{self.prefix}quarantine"
 
+    @property
+    def clock(self) -> str:
+        """Empty records, by which roles learn the brokers' time."""
+        return f"{self.prefix}clock"
+
     def accept_group(self) -> str:
         """Return the consumer group of accept."""
         return f"{self.prefix}lali.accept"
@@ -112,18 +119,19 @@ class Topics:
         keep[1].config["max.message.bytes"] = str(KEPT_BYTES)
         intake = self._specs([self.intake(unit) for unit in originators], INTAKE_BYTES, 14)
         out = self._specs([self.feed(feed) for feed in feeds], ALERT_BYTES, 14)
-        for spec in out:
-            # A reader that asks for what came after a moment must not miss what was written
-            # before it and committed later.
-            spec.config["message.timestamp.type"] = "LogAppendTime"
         dead = self._specs([self.dead_letter(feed) for feed in feeds], KEPT_BYTES, 90)
         single = [
+            _deleted(self.clock, _CLOCK_PARTITIONS, ALERT_BYTES, 1),
             _deleted(self.audit, 1, ALERT_BYTES, 3650),
             _compacted(self.plans, 1),
             _compacted(self.ledger, self.partitions),
         ]
         specs = [*intake, *keep, *out, *dead, *single]
         for spec in specs:
+            # Retention goes by record times: by the brokers' clocks, never by a writer's. And a
+            # reader that asks for what came after a moment must not miss what was written
+            # before it and committed later.
+            spec.config["message.timestamp.type"] = "LogAppendTime"
             spec.config["min.insync.replicas"] = str(min(2, replication))
         return specs
 

@@ -12,6 +12,7 @@ from aiokafka.errors import (
     AuthenticationFailedError,
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
+    InvalidTimestampError,
     KafkaError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
@@ -62,6 +63,11 @@ async def unavailable(connection: Connection, error: Exception) -> KafkaUnavaila
 
 def denied(error: BaseException) -> KafkaRefused | None:
     """Return what *error* means if it says that a right is missing."""
+    if isinstance(error, InvalidTimestampError):
+        return KafkaRefused(
+            "CLOCK_REFUSED: this machine's clock and the cluster's are hours apart; set the wrong "
+            "one, and `lali topics apply` lets topics take the brokers' time"
+        )
     for kind, what in _DENIED.items():
         if isinstance(error, kind):
             return KafkaRefused(f"NOT_AUTHORISED: no right to this {what}")
