@@ -6,7 +6,10 @@ its answer cannot lead a connector to this machine, a neighbour, or a metadata s
 
 import ipaddress
 import socket
+from collections.abc import Callable
+from typing import Any
 
+import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
@@ -48,6 +51,42 @@ class PublicOnlyResolver(AbstractResolver):
         return may_reach(
             host, allow_loopback=self._allow_loopback, allow_private=self._allow_private
         )
+
+
+def socket_guard(
+    *, allow_loopback: bool = False, allow_private: bool = False
+) -> Callable[[tuple[Any, ...]], socket.socket]:
+    """Return what makes a socket for one answer of `getaddrinfo`, about to be connected to.
+
+    Args:
+        allow_loopback: This machine may be reached.
+        allow_private: Private networks may be reached.
+
+    Raises:
+        OSError: From what is returned: ADDRESS_NOT_ALLOWED, however it came to be meant.
+    """
+
+    def make(found: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, address = found
+        if not may_reach(address[0], allow_loopback=allow_loopback, allow_private=allow_private):
+            raise OSError("ADDRESS_NOT_ALLOWED")
+        return socket.socket(family, kind, protocol)
+
+    return make
+
+
+def host_of(url: str) -> str:
+    """Return the host that a client connects to for *url*: normalised, as IDNA writes it.
+
+    `１２７.0.0.1` and `①②⑦.0.0.1` are this machine (RFC 3986 §3.2.2, UTS 46).
+
+    Raises:
+        ValueError: There is none, or it cannot be written so.
+    """
+    host = yarl.URL(url).raw_host
+    if not host:
+        raise ValueError("ADDRESS_INVALID")
+    return host
 
 
 def may_reach(host: str, *, allow_loopback: bool = False, allow_private: bool = False) -> bool:

@@ -24,7 +24,14 @@ from broker.connector import ConnectorSettings, Secret
 from broker.errors import RecipientRefused, RecipientUnavailable
 from broker.model.release import Receipt, Release
 from broker.wire.alert_codec import decode_release
-from connectors.address import PublicOnlyResolver, is_loopback, literal_address, may_reach
+from connectors.address import (
+    PublicOnlyResolver,
+    host_of,
+    is_loopback,
+    literal_address,
+    may_reach,
+    socket_guard,
+)
 
 _LATER = frozenset({408, 425, 429})
 _TAKEN_BEFORE = 409
@@ -62,7 +69,7 @@ class WebhookSettings(ConnectorSettings):
     @classmethod
     def _address_is_safe(cls, url: str, known: ValidationInfo) -> str:
         parts = _split(url)
-        host = parts.hostname or ""
+        host = host_of(url)  # what is connected to, not what is written
         loopback = bool(known.data.get("allow_loopback")) and is_loopback(host)
         if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
             raise ValueError("HTTPS_ONLY")
@@ -100,11 +107,14 @@ class Webhook:
 
     async def open(self) -> None:
         """Make the connection pool; addresses are checked as they are resolved."""
-        resolver = PublicOnlyResolver(
-            allow_loopback=self._settings.allow_loopback, allow_private=self._settings.allow_private
+        allowed = _allowed(self._settings.model_dump(include={"allow_loopback", "allow_private"}))
+        connector = aiohttp.TCPConnector(
+            resolver=PublicOnlyResolver(**allowed),
+            socket_factory=socket_guard(**allowed),
+            limit=4,
         )
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=resolver, limit=4),
+            connector=connector,
             timeout=aiohttp.ClientTimeout(total=self._settings.timeout_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
         )

@@ -1,5 +1,7 @@
 """A webhook never leads inside: not by number, by name, or by a name that changes."""
 
+import asyncio
+import socket
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from broker.errors import RecipientUnavailable, SettingsInvalid
 from connectors import make_connector
-from connectors.address import PublicOnlyResolver, may_reach
+from connectors.address import PublicOnlyResolver, may_reach, socket_guard
 
 
 @pytest.fixture
@@ -96,3 +98,48 @@ async def test_a_name_that_changes_its_answer_leads_nowhere_inside():
     with pytest.raises(OSError, match="ADDRESS_NOT_ALLOWED"):
         await resolver.resolve("partner.example", 443)
     await resolver.close()
+
+
+DISGUISED = [
+    "１２７.0.0.1",
+    "①②⑦.0.0.1",
+    "127。0。0。1",
+    "１６９.254.169.254",
+    "169。254。169。254",
+]
+
+
+@pytest.mark.parametrize("host", DISGUISED)
+def test_an_address_in_other_digits_is_the_address_that_it_is(host, monkeypatch):
+    # 11.11: a client writes them as ASCII before it connects (UTS 46), and asks no resolver.
+    monkeypatch.setenv("APIA_SECRET", SECRET)
+    settings = {"url": f"https://{host}/in", "secret": {"env": "APIA_SECRET"}}
+    with pytest.raises(SettingsInvalid, match="url: ADDRESS_NOT_ALLOWED"):
+        make_connector("webhook", settings, FEED)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "10.0.0.1"])
+def test_the_address_itself_is_judged_when_it_is_connected_to(address):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    found = (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, 443))
+    with pytest.raises(OSError, match="ADDRESS_NOT_ALLOWED"):
+        socket_guard()(found)
+
+
+async def test_an_address_that_slipped_past_the_settings_is_not_connected_to(monkeypatch):
+    # Whatever the settings took for a name: what is connected to is judged once more.
+    monkeypatch.setenv("APIA_SECRET", SECRET)
+    monkeypatch.setattr("connectors.webhook.literal_address", lambda _host: None)
+    connected = []
+    server = await asyncio.start_server(
+        lambda _reader, writer: (connected.append(1), writer.close()), "127.0.0.1", 0
+    )
+    port = server.sockets[0].getsockname()[1]
+    settings = {"url": f"https://127.0.0.1:{port}/in", "secret": {"env": "APIA_SECRET"}}
+    made = make_connector("webhook", settings, FEED)
+    await made.open()
+    with pytest.raises(RecipientUnavailable):
+        await made.deliver(release_of())
+    await made.close()
+    server.close()
+    assert connected == []

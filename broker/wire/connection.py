@@ -1,13 +1,15 @@
 """How to reach the Kafka cluster: one place for addresses, identity and protection."""
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.errors import KafkaConnectionError
 
 from broker.errors import KafkaUnavailable, SettingsInvalid
+from broker.wire.guarded import PlaintextAnywhere, guard_connections, is_loopback
 from broker.wire.security import Security
+
+guard_connections()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,17 @@ class Connection:
             "bootstrap_servers": self.servers(),
             "client_id": self.client_id,
             "request_timeout_ms": self.request_timeout_ms,
-            **(self.security.options() if self.security else {}),
+            **self._protection(),
         }
+
+    def may_reach(self, host: str) -> bool:
+        """Whether *host* may be connected to: wherever a cluster sends a client, too."""
+        return self.security is not None or self.allow_plaintext or is_loopback(host)
+
+    def _protection(self) -> dict[str, Any]:
+        if self.security is not None:
+            return self.security.options()
+        return {"security_protocol": PlaintextAnywhere("PLAINTEXT")} if self.allow_plaintext else {}
 
 
 def is_away(fault: BaseException) -> bool:
@@ -69,8 +80,4 @@ def is_away(fault: BaseException) -> bool:
 
 
 def _is_loopback(server: str) -> bool:
-    host = server.rpartition(":")[0].strip("[]") or server
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback(server.rpartition(":")[0] or server)

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 
 from broker.errors import KafkaUnavailable
 from broker.wire.connection import Connection
+from broker.wire.guarded import MOST_ANSWER_BYTES
 
 _START_MS = 15_000
 #: Requests under way at once; the client refuses one more.
@@ -63,6 +64,10 @@ class WideClient:
         """Return the ids of the brokers."""
         return [broker.node_id for broker in self._manager.cluster.brokers()]
 
+    def hosts(self) -> list[str]:
+        """Return where the brokers say that they are."""
+        return [broker.host for broker in self._manager.cluster.brokers()]
+
 
 @contextmanager
 def wide_client(connection: Connection) -> Iterator[WideClient]:
@@ -77,9 +82,13 @@ def wide_client(connection: Connection) -> Iterator[WideClient]:
             **connection.options(),
             bootstrap_timeout_ms=_START_MS,
             max_in_flight_requests_per_connection=_AT_ONCE,
+            receive_message_max_bytes=MOST_ANSWER_BYTES,
         )
     try:
-        yield WideClient(client)
+        made = WideClient(client)
+        if not all(connection.may_reach(host) for host in made.hosts()):
+            raise KafkaUnavailable("PLAINTEXT_REFUSED")
+        yield made
     finally:
         client.close()
 
