@@ -1,4 +1,4 @@
-"""`lali policy`: check and test a bundle, and ask who would see an alert."""
+"""`lali policy`: check, test and prove a bundle, and ask who would see an alert."""
 
 import shutil
 import sys
@@ -10,6 +10,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from broker.cli import print_json
+from broker.cli.policy_proofs import prove
 from broker.cli.warnings import warning_line, warnings_of
 from broker.cli.who import answer
 from broker.clock import epoch_ms
@@ -28,7 +29,10 @@ from broker.settings import load_settings
 from broker.wire.alert_codec import decode_alert
 from connectors.intake import lali_json
 
-app = cyclopts.App(name="policy", help="Check and test a bundle; ask who would see an alert.")
+app = cyclopts.App(
+    name="policy", help="Check, test and prove a bundle; ask who would see an alert."
+)
+app.command(prove)
 
 Json = Annotated[bool, Parameter(negative="")]
 

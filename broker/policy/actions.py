@@ -23,7 +23,13 @@ ACTIONS = (RECEIVE, *SEE)
 #: Per action, its own entity and those of the groups it is in.
 Groups = dict[str, frozenset[pst.EntityUid]]
 
-_ANY_CONTEXT = {"purpose": "UNKNOWN", "operational": False, "expired": False, "embargoed": False}
+#: A context that fits the schema: what it holds, and of which types.
+ANY_CONTEXT: dict[str, Any] = {
+    "purpose": "UNKNOWN",
+    "operational": False,
+    "expired": False,
+    "embargoed": False,
+}
 
 
 def request_for(action: str, unit: str, context: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +72,7 @@ def _permit_in(entity: pst.EntityUid) -> cedarpy.PolicySet:
 def _permits(
     rules: cedarpy.PolicySet, action: str, entities: cedarpy.Entities, schema: cedarpy.Schema
 ) -> bool:
-    request = request_for(action, "anyone", _ANY_CONTEXT)
+    request = request_for(action, "anyone", ANY_CONTEXT)
     result = cedarpy.is_authorized(request, rules, entities, schema)
     if result.diagnostics.errors:
         raise ValueError(f"Cedar cannot say which groups {action} is in")

@@ -113,8 +113,8 @@ def _rules(texts: dict[Path, str], schema_text: str) -> list[Rule]:
     rules: list[Rule] = []
     for file, text in texts.items():
         try:
-            rules += _parse(file, text)
-            findings += _type_faults(file, text, schema_text)
+            rules += parse_rules(file, text)
+            findings += type_faults(file, text, schema_text)
         except BundleInvalid as invalid:
             findings += invalid.findings
     findings += _repeated(rules)
@@ -134,7 +134,12 @@ def _repeated(rules: list[Rule]) -> list[str]:
     ]
 
 
-def _parse(file: Path, text: str) -> list[Rule]:
+def parse_rules(file: Path, text: str) -> list[Rule]:
+    """Return the rules in *text*, which *file* held.
+
+    Raises:
+        BundleInvalid: It is no Cedar, or a rule has no ``@id``.
+    """
     try:
         parsed = cedarpy.PolicySet.from_str(text).to_pst()
     except ValueError as error:
@@ -149,7 +154,8 @@ def _parse(file: Path, text: str) -> list[Rule]:
     return [Rule(t.annotations["id"], file.name, t) for t in rules]
 
 
-def _type_faults(file: Path, text: str, schema_text: str) -> list[str]:
+def type_faults(file: Path, text: str, schema_text: str) -> list[str]:
+    """Return what Cedar's own validation finds wrong in *text* under *schema_text*."""
     checked = cedarpy.validate_policies(text, schema_text)
     names = checked.id_annotations_by_policy_id
     faults = []

@@ -50,6 +50,12 @@ ORDINARY: dict[str, Any] = {
 }
 
 
+#: The same as the view that decides.
+ORDINARY_VIEW: dict[str, Any] = view_of(
+    Label.model_validate(ORDINARY), Distribution.model_validate({})
+)
+
+
 class Expectation(Model):
     """What must come of a case."""
 

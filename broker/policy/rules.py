@@ -118,7 +118,7 @@ class Reads:
     def note(self, node: Any) -> None:
         """Note what the expression *node* reads."""
         if not (self._note_comparison(node) or self._note_attribute(node)):
-            for child in _children(node):
+            for child in children(node):
                 self.note(child)
 
     def _note_comparison(self, node: Any) -> bool:
@@ -219,7 +219,17 @@ def _named(rule: Rule) -> pst.Template:
     )
 
 
-def _children(node: Any) -> Iterator[Any]:
+def mentions_action(rule: Rule) -> bool:
+    """Whether a condition of *rule* asks which action it is."""
+    return any(_mentions(clause.expr) for clause in rule.template.clauses)
+
+
+def _mentions(node: Any) -> bool:
+    return node == pst.Var("action") or any(_mentions(child) for child in children(node))
+
+
+def children(node: Any) -> Iterator[Any]:
+    """Yield what stands directly below a node of a parsed rule."""
     if isinstance(node, tuple):
         yield from node
     elif isinstance(node, dict):
