@@ -17,10 +17,11 @@ from broker.gateway.body_limit import BodyLimit
 from broker.gateway.doors import Doors
 from broker.gateway.headers import SecurityHeaders
 from broker.gateway.measured import Measured
+from broker.pipeline.restarts import Restarts
+from broker.pipeline.supervise import supervise
 
 log = structlog.get_logger()
 
-_AGAIN_SECONDS = 2.0
 #: Requests under way may end within this, seconds, when the gateway is stopped.
 _GRACE_SECONDS = 5
 
@@ -88,11 +89,16 @@ class Gateway:
     @asynccontextmanager
     async def _following(self) -> AsyncIterator[None]:
         doors = self.doors
+        loops = {
+            "ledger": doors.holdings.follow,
+            "feeds": doors.projection.follow,
+            "spool": doors.desk.drain,
+        }
+        if doors.cluster_clock is not None:
+            loops["clock"] = doors.cluster_clock.follow
         tasks = [
-            asyncio.create_task(_again(doors.holdings.follow, "ledger")),
-            asyncio.create_task(_again(doors.projection.follow, "feeds")),
-            asyncio.create_task(_again(doors.desk.drain, "spool")),
-            asyncio.create_task(_again(self._follow_clock, "clock")),
+            asyncio.create_task(_again(follow, what, self._stopping))
+            for what, follow in loops.items()
         ]
         try:
             yield
@@ -104,19 +110,10 @@ class Gateway:
             await doors.audit.stop()
             doors.database.close()
 
-    async def _follow_clock(self) -> None:
-        if self.doors.cluster_clock is not None:
-            await self.doors.cluster_clock.follow()
 
-
-async def _again(follow: Callable[[], Awaitable[None]], what: str) -> None:
-    """Follow until cancelled, and anew after any fault: what was taken is kept."""
-    while True:
-        try:
-            return await follow()
-        except Exception as fault:  # noqa: BLE001 - whatever it is, nothing is lost by it
-            log.warning("gateway.restarted", what=what, code=type(fault).__name__)
-            await asyncio.sleep(_AGAIN_SECONDS)
+async def _again(follow: Callable[[], Awaitable[None]], what: str, stopping: asyncio.Event) -> None:
+    """Follow until cancelled, and anew whatever ends it: what was taken is kept."""
+    await supervise(follow, stopping, Restarts("gateway", stopping, part=what))
 
 
 class _Server(uvicorn.Server):

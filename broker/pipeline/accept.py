@@ -22,6 +22,7 @@ from broker.pipeline.checked import Checked, accept
 from broker.pipeline.restarts import Restarts
 from broker.pipeline.retention import retained_until
 from broker.pipeline.set_aside import SetAside
+from broker.pipeline.supervise import supervise
 from broker.pipeline.unseal import Unsealer
 from broker.pipeline.waiting import Waits
 from broker.protect.vault import Row
@@ -81,12 +82,12 @@ class Accept:
     async def run(self) -> None:
         """Accept until stopped; start anew after any fault, waiting longer each time."""
         restarts = Restarts("accept", self._stopping)
-        while not self._stopping.is_set():
-            before = sum(self.counts.values())
-            try:
-                await self._run_once(restarts)
-            except Exception as fault:  # noqa: BLE001 - nothing is committed, so nothing is lost
-                await restarts.wait(fault, worked=sum(self.counts.values()) > before)
+        await supervise(
+            lambda: self._run_once(restarts),
+            self._stopping,
+            restarts,
+            progress=lambda: sum(self.counts.values()),
+        )
 
     async def _run_once(self, restarts: Restarts) -> None:
         consumer = group_consumer(self._connection, self._topics.accept_group())

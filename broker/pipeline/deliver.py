@@ -4,7 +4,7 @@ A dead partner delays nobody else. All feeds share one view of the ledger and on
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from broker.clock import epoch_ms
 from broker.connector import Connector
@@ -14,6 +14,8 @@ from broker.pipeline.feed_delivery import FeedDelivery
 from broker.pipeline.holdings import Holdings
 from broker.pipeline.open_release import ReleaseOpener
 from broker.pipeline.reseal import Resealer
+from broker.pipeline.restarts import Restarts
+from broker.pipeline.supervise import cancel, supervise
 from broker.policy.decide import Decider
 from broker.wire.cluster_clock import ClockCheck, unchecked
 from broker.wire.connection import Connection
@@ -69,29 +71,44 @@ class Deliver:
         return self._status
 
     async def run(self) -> None:
-        """Deliver until stopped.
+        """Deliver until stopped; start anew after any fault, waiting longer each time."""
+        restarts = Restarts("deliver", self._stopping)
+        await supervise(
+            lambda: self._run_once(restarts), self._stopping, restarts, progress=self._done
+        )
 
-        Raises:
-            KafkaUnavailable: No broker answers.
-            Exception: The ledger can no longer be followed; nothing may be delivered blind.
-        """
+    async def _run_once(self, restarts: Restarts) -> None:
         desk = self._open_desk()
         await start_producer(desk.producer)
-        following = asyncio.create_task(desk.holdings.follow())
-        stopping = asyncio.create_task(self._stopping.wait())
-        deliveries = [
-            asyncio.create_task(self._run_feed(desk, feed, connector))
-            for feed, connector in self._connectors.items()
+        restarts.reached()
+        # Until the ledger is followed again nothing is handed over: nobody delivers blind.
+        loops = [
+            asyncio.create_task(self._keep_going(desk.holdings.follow)),
+            *(
+                asyncio.create_task(self._keep_feed_going(desk, feed, connector))
+                for feed, connector in self._connectors.items()
+            ),
         ]
         try:
-            await asyncio.wait([following, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if following.done():
-                following.result()
+            await self._stopping.wait()
         finally:
-            for task in (following, stopping, *deliveries):
-                task.cancel()
-            await asyncio.gather(following, stopping, *deliveries, return_exceptions=True)
+            await cancel(*loops)
             await desk.producer.stop()
+
+    async def _keep_going(self, run: Callable[[], Awaitable[None]]) -> None:
+        restarts = Restarts("deliver", self._stopping, part="ledger")
+        await supervise(run, self._stopping, restarts)
+
+    async def _keep_feed_going(self, desk: Desk, feed: str, connector: Connector) -> None:
+        await supervise(
+            lambda: self._run_feed(desk, feed, connector),
+            self._stopping,
+            Restarts("deliver", self._stopping, part=feed),
+            finished=lambda: self._status[feed].state == "stopped",
+        )
+
+    def _done(self) -> int:
+        return sum(each.delivered + each.not_delivered for each in self._status.values())
 
     def _open_desk(self) -> Desk:
         return Desk(

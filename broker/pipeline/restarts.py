@@ -25,6 +25,7 @@ class Restarts:
         stopping: Set when the role is to end; no wait outlasts it.
         first_seconds: The first wait.
         longest_seconds: No wait is longer.
+        part: Which of the role's loops it is, for the log.
     """
 
     def __init__(
@@ -33,8 +34,10 @@ class Restarts:
         stopping: asyncio.Event,
         first_seconds: float = _FIRST_SECONDS,
         longest_seconds: float = _LONGEST_SECONDS,
+        part: str | None = None,
     ) -> None:
         self._role = role
+        self._named = {"part": part} if part else {}
         self._stopping = stopping
         self._first = first_seconds
         self._longest = longest_seconds
@@ -44,7 +47,7 @@ class Restarts:
     def reached(self) -> None:
         """Note that the cluster answers."""
         if self._away:
-            log.info("kafka.reached", role=self._role)
+            log.info("kafka.reached", role=self._role, **self._named)
         self._away = False
 
     async def wait(self, fault: Exception, *, worked: bool) -> None:
@@ -69,8 +72,8 @@ class Restarts:
         count_error(self._role, code)
         if is_away(fault):
             if not self._away:
-                log.warning("kafka.awaited", role=self._role, code=type(fault).__name__)
+                log.warning("kafka.awaited", role=self._role, code=code, **self._named)
             self._away = True
             return
         say = log.warning if isinstance(fault, TransactionFailed | OSError) else log.error
-        say(f"{self._role}.restarted", code=code)
+        say(f"{self._role}.restarted", code=code, **self._named)

@@ -18,6 +18,7 @@ from broker.pipeline.known import PlanOf
 from broker.pipeline.restarts import Restarts
 from broker.pipeline.route import PartitionRouter
 from broker.pipeline.seal_release import ReleaseSealer
+from broker.pipeline.supervise import supervise
 from broker.tracing import span
 from broker.wire.admin import committed_offsets
 from broker.wire.cluster_clock import ClockCheck, unchecked
@@ -79,12 +80,12 @@ class Router:
     async def run(self) -> None:
         """Route until stopped; join anew after any fault, waiting longer each time."""
         restarts = Restarts("route", self._stopping)
-        while not self._stopping.is_set():
-            before = self.routed
-            try:
-                await self._run_once(restarts)
-            except Exception as fault:  # noqa: BLE001 - a partition must never stay half open
-                await restarts.wait(fault, worked=self.routed > before)
+        await supervise(
+            lambda: self._run_once(restarts),
+            self._stopping,
+            restarts,
+            progress=lambda: self.routed,
+        )
 
     def counts(self) -> dict[str, int]:
         """Return how many alerts were decided, duplicates, refused, by open partitions."""

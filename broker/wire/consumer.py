@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 
-from broker.wire.batches import new_consumer
+from broker.wire.bounded_consumer import new_consumer
 from broker.wire.connection import Connection
 
 __all__ = ["PATIENT_MS", "Consumer", "ConsumerRecord", "Gate", "group_consumer"]

@@ -7,7 +7,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from broker.errors import KafkaUnavailable
-from broker.wire.batches import new_consumer
+from broker.wire.bounded_consumer import new_consumer
 from broker.wire.connection import Connection
 from broker.wire.welcome import denied, unavailable
 

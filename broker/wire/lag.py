@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from broker.errors import KafkaUnavailable
 from broker.wire.admin import admin
-from broker.wire.batches import new_consumer
+from broker.wire.bounded_consumer import new_consumer
 from broker.wire.connection import Connection
 from broker.wire.tail import partitions_of
 
