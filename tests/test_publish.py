@@ -183,8 +183,8 @@ def test_minority_is_derived_to_the_protective_side(victims, expected):
     assert _split(persons=persons).label.minor is expected
 
 
-def test_a_suspects_age_makes_no_minor():
-    alert = _split(persons=[_person("s", "SUSPECT", minor="YES")])
+def test_a_suspect_of_age_makes_nobody_of_age():
+    alert = _split(persons=[_person("s", "SUSPECT", minor="NO")])
 
     assert alert.label.minor is Answer.UNKNOWN
 

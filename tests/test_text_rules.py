@@ -11,11 +11,12 @@ from sealed import FIJI, open_alert, sealed
 from broker.client.files import alerts_in
 from broker.errors import Rejected
 from broker.gateway.bodies import alerts_in as alerts_in_body
-from broker.gateway.form.drafting import draft_of
+from broker.gateway.form import readings
 from broker.gateway.form.mistakes import mistake_of
 from broker.gateway.form.typed import typed_in
 from broker.model.alert import Alert
 from broker.model.leaves import TEXT, leaves_of
+from broker.model.reason import Reason
 from broker.model.release import ReleaseView
 from broker.model.text import Reading, free_text, line_text, reading
 from broker.pipeline.publish import split
@@ -169,15 +170,11 @@ def test_c35_a_body_of_json_and_a_form_have_the_same_rule():
     _, (draft,) = alerts_in_body(json.dumps(headline("A\u202eB")).encode(), "application/json")
     assert refused(draft)[0] == "TEXT_DIRECTION"
 
-    typed = typed_in({"headline": ["\u3164"], "text": ["a\x00b\u202ec"], "country": ["Fiji"]})
-    with pytest.raises(Rejected) as caught:
-        split(draft_of(typed, _Unit()) | {"label": LABEL})
-    mistake = mistake_of(caught.value)
-    assert (mistake.field, mistake.says) == ("headline", "Write something that can be read")
-
-
-class _Unit:
-    name, country = "SYNTHETIC desk", "FJ"
+    typed = typed_in({"headline": ["\u3164"], "text": ["a\x00b\u202ec\r\nd"], "place": ["x\ny"]})
+    assert [typed.one(name) for name in ("headline", "text", "place")] == ["", "abc\nd", "x y"]
+    assert readings.names("\u200b\nSYNTHETIC Owner\n") == ["SYNTHETIC Owner"]
+    mistake = mistake_of(Rejected(Reason.TEXT_BLANK, "compartments.contact.desk"))
+    assert (mistake.field, mistake.says) == ("channel", "Write something that can be read")
 
 
 @given(st.text(max_size=40))

@@ -11,6 +11,7 @@ from broker.model.alert import Alert
 from broker.model.label import Label
 from broker.model.reason import Reason
 from broker.pipeline.checked import check_label
+from broker.pipeline.content_check import refuse_content
 from broker.pipeline.publish import split
 from broker.protect.signature import verify
 from broker.wire.alert_codec import decode_alert, read_label
@@ -87,7 +88,9 @@ class Completing:
     def _of_bytes(self, value: bytes) -> Outgoing:
         protection = self._doors.protection
         if protection is None:
-            label = decode_alert(value).label
+            alert = decode_alert(value)
+            refuse_content(alert)
+            label = alert.label
         else:
             label = read_label(value)
             self._verify(value, label)

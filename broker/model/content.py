@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 
 from broker.model import codelists, codes
 from broker.model.base import Code, Country, Language, Line, Model, Moment, Text, Zone
+from broker.model.bounds import BirthDate, PaperDate
 
 Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Locode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[A-Z2-9]{3}$")]
@@ -73,7 +74,7 @@ class Document(Model):
     )
     issuer: Country | None = None
     number: Line | None = None
-    expires_on: date | None = None
+    expires_on: PaperDate | None = None
     mrz: Zone | None = Field(
         None, description="Machine readable zone, lines parted by a line feed."
     )
@@ -96,7 +97,7 @@ class Person(Model):
     )
     names: tuple[Line, ...] = ()
     aliases: tuple[Line, ...] = ()
-    born_on: date | None = None
+    born_on: BirthDate | None = None
     age_band: AgeBand = AgeBand.UNKNOWN
     minor: codes.Answer = codes.Answer.UNKNOWN
     gender: Gender = Gender.UNKNOWN

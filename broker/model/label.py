@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from broker.model import codes
 from broker.model.base import Country, Id, Line, Model, Moment
+from broker.model.bounds import EmbargoMoment
 
 _Countries = Annotated[tuple[Country, ...], Field(max_length=32)]
 _Names = Annotated[tuple[Id, ...], Field(max_length=64)]
@@ -84,6 +85,8 @@ class Distribution(Model):
         (), description="Recipient classes that the people concerned agreed to."
     )
     onward: codes.Onward = codes.Onward.FORBIDDEN
-    embargo_until: Moment | None = Field(None, description="Nothing is released before this.")
+    embargo_until: EmbargoMoment | None = Field(
+        None, description="Nothing is released before this."
+    )
     legal_basis: Line | None = None
     retention_class: codes.Retention = codes.Retention.DAYS_90

@@ -118,6 +118,21 @@ def _composed(text: str, how: Reading) -> str:
 
 
 def _seen(text: str) -> str:
-    if any(unicodedata.category(char)[0] in _SEEN and char not in _FILLERS for char in text):
+    if is_seen(text):
         return text
     raise ValueError("TEXT_BLANK")
+
+
+def is_seen(text: str) -> bool:
+    """Whether anything of *text* can be seen."""
+    return any(unicodedata.category(char)[0] in _SEEN and char not in _FILLERS for char in text)
+
+
+def typed_text(text: str) -> str:
+    """Return *text* as a form takes it: without what no keyboard types, its lines as line feeds.
+
+    Of what then cannot be seen, nothing is left: it is no answer.
+    """
+    kept = _OTHER_LINE_FEEDS.sub("\n", text).replace("\t", " ")
+    kept = _TURNS.sub("", _CONTROL_IN_TEXT.sub("", kept)).strip()
+    return unicodedata.normalize("NFC", kept) if is_seen(kept) else ""

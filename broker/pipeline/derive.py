@@ -1,16 +1,22 @@
 """What follows from an alert's own contents: minority, victim profile, check digits."""
 
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from broker.model.alert import Compartments
 from broker.model.check_digits import imo_valid, mrz_valid
 from broker.model.codes import Answer
 from broker.model.content import AgeBand, Person, VictimProfile
-
-_ADULT_YEARS = 18
-_CHILD_BANDS = frozenset({AgeBand.AGE_0_8, AgeBand.AGE_9_17})
+from broker.pipeline.ages import (
+    ADULT_YEARS,
+    CHILD_BANDS,
+    age_at,
+    is_childs,
+    is_doubtful,
+    may_be_child,
+    minority,
+)
 
 #: The oldest age of each band (CTDC), years.
 _BANDS = {
@@ -25,38 +31,38 @@ _BANDS = {
 }
 
 
-def minor_of(persons: Iterable[Person], profile: VictimProfile | None, moment: datetime) -> Answer:
-    """Return whether a victim is under 18 at *moment*, as far as the alert itself says.
+def minor_of(compartments: Compartments, moment: datetime) -> Answer:
+    """Return whether somebody in *compartments* was a child at *moment*, as far as they say.
 
-    One that may be a child makes the answer YES or UNKNOWN; NO needs every victim to be
-    known to be of age. Without victims nothing is known.
+    One who is, or may be, makes the answer YES or UNKNOWN, in whatever compartment; NO needs
+    every victim to be known to be of age. Of a suspect it is not asked for: one of whom
+    nothing is said changes nothing. Without victims nothing is known.
     """
-    answers = {_is_minor(person, moment.date()) for person in persons}
-    if profile and _CHILD_BANDS.intersection(profile.age_bands):
-        answers.add(Answer.YES)
+    victims = compartments.victims.persons if compartments.victims else ()
+    answers = {minority(person, moment) or Answer.UNKNOWN for person in victims}
+    answers |= set(_elsewhere(compartments, moment)) - {Answer.NO}
     for answer in (Answer.YES, Answer.UNKNOWN):
         if answer in answers:
             return answer
     return Answer.NO if answers else Answer.UNKNOWN
 
 
-def _is_minor(person: Person, today: date) -> Answer:
-    if person.minor is Answer.YES or person.age_band in _CHILD_BANDS:
-        return Answer.YES
-    if person.born_on is not None:
-        return Answer.YES if _age(person.born_on, today) < _ADULT_YEARS else Answer.NO
-    return person.minor
-
-
-def _age(born_on: date, today: date) -> int:
-    had_birthday = (today.month, today.day) >= (born_on.month, born_on.day)
-    return today.year - born_on.year - (not had_birthday)
+def _elsewhere(compartments: Compartments, moment: datetime) -> Iterator[Answer]:
+    """Yield what the compartments beside `victims` say of somebody's minority."""
+    profile, papers = compartments.victim_profile, compartments.documents
+    if profile and CHILD_BANDS.intersection(profile.age_bands):
+        yield Answer.YES
+    for person in compartments.suspects.persons if compartments.suspects else ():
+        if answer := minority(person, moment):
+            yield answer
+    if any(is_childs(paper, moment) for paper in (papers.items if papers else ())):
+        yield Answer.YES
 
 
 def profile_of(persons: Iterable[Person], moment: datetime) -> VictimProfile:
     """Return what may be said of *persons* without identifying them: counts and sets."""
     persons = tuple(persons)
-    bands = {_band_of(person, moment.date()) for person in persons}
+    bands = {_band_of(person, moment) for person in persons}
     return VictimProfile(
         count=len(persons),
         age_bands=tuple(sorted(bands - {AgeBand.UNKNOWN})),
@@ -66,10 +72,13 @@ def profile_of(persons: Iterable[Person], moment: datetime) -> VictimProfile:
     )
 
 
-def _band_of(person: Person, today: date) -> AgeBand:
-    if person.age_band is not AgeBand.UNKNOWN or person.born_on is None:
+def _band_of(person: Person, moment: datetime) -> AgeBand:
+    born_on = person.born_on
+    if person.age_band is not AgeBand.UNKNOWN or born_on is None:
         return person.age_band
-    age = _age(person.born_on, today)
+    age = age_at(born_on, moment)
+    if is_doubtful(born_on, moment) or (age >= ADULT_YEARS and may_be_child(born_on, moment)):
+        return AgeBand.UNKNOWN
     return next((band for oldest, band in _BANDS.items() if age <= oldest), AgeBand.AGE_48_PLUS)
 
 

@@ -17,8 +17,18 @@ from broker.errors import Rejected
 from broker.model.alert import Alert, Compartments
 from broker.model.base import Model, Moment
 from broker.model.codes import Answer
-from broker.model.content import PROTECTED_ROLES, Document, Documents, Person, Suspects, Victims
+from broker.model.content import (
+    PROTECTED_ROLES,
+    Document,
+    Documents,
+    Person,
+    Role,
+    Suspects,
+    Victims,
+)
 from broker.model.reason import Reason
+from broker.pipeline.ages import minority
+from broker.pipeline.content_check import refuse_content
 from broker.pipeline.derive import minor_of, profile_of, with_check_digits
 from broker.wire.refusal import validated
 
@@ -44,30 +54,29 @@ def split(draft: Mapping[str, Any], clock: Clock = lambda: datetime.now(UTC)) ->
     """Return the alert that *draft* describes.
 
     Not said, and therefore set: `alert_id` (random), `originated_at` (now), `expires_at`
-    (90 days later), `minor`, and the victim profile. Check digits are always computed.
+    (90 days later), `minor`, and the victim profile. Check digits are always computed. A child
+    among *persons* is put among the victims, whatever role it was given.
 
     Raises:
         Rejected: Reason and path of the first thing that is wrong.
     """
     written = validated(Draft, draft)
-    compartments = _placed(written)
-    persons = compartments.victims.persons if compartments.victims else ()
     label = _dated(written.label, clock)
+    moment = label["originated_at"]
+    compartments = _placed(written, moment)
+    persons = compartments.victims.persons if compartments.victims else ()
     if persons and compartments.victim_profile is None:
-        profile = profile_of(persons, label["originated_at"])
-        compartments = _replaced(compartments, victim_profile=profile)
-    minor = minor_of(persons, compartments.victim_profile, label["originated_at"])
-    if minor is Answer.YES and label.get("minor", minor) != Answer.YES:
-        # Nobody may be declared of age by a label against what the alert itself holds.
-        raise Rejected(Reason.FIELD_INVALID, "label.minor")
-    return validated(
+        compartments = _replaced(compartments, victim_profile=profile_of(persons, moment))
+    alert = validated(
         Alert,
         {
-            "label": {"minor": minor, **label},
+            "label": {"minor": minor_of(compartments, moment), **label},
             "distribution": written.distribution,
             "compartments": with_check_digits(compartments),
         },
     )
+    refuse_content(alert)
+    return alert
 
 
 def is_protected(person: Person) -> bool:
@@ -75,11 +84,14 @@ def is_protected(person: Person) -> bool:
     return not PROTECTED_ROLES.isdisjoint(person.roles)
 
 
-def _placed(written: Draft) -> Compartments:
+def _placed(written: Draft, moment: datetime) -> Compartments:
     _refuse_both(written)
     _refuse_repeated(written.persons)
-    victims = {person.pid: person for person in written.persons if is_protected(person)}
-    suspects = tuple(person for person in written.persons if not is_protected(person))
+    persons = tuple(
+        _protected_if_child(each, written.documents, moment) for each in written.persons
+    )
+    victims = {person.pid: person for person in persons if is_protected(person)}
+    suspects = tuple(person for person in persons if not is_protected(person))
     known = {person.pid for person in written.persons}
     loose = []
     for index, document in enumerate(written.documents):
@@ -94,6 +106,18 @@ def _placed(written: Draft) -> Compartments:
         "documents": Documents(items=tuple(loose)) if loose else None,
     }
     return _replaced(written.compartments, **{name: it for name, it in placed.items() if it})
+
+
+def _protected_if_child(person: Person, papers: tuple[Document, ...], moment: datetime) -> Person:
+    """Return *person*; a child among suspects as a possible victim, too.
+
+    A child that is used in trafficking is a victim of it (Palermo Protocol, article 3(c)).
+    """
+    held = (paper for paper in papers if paper.holder == person.pid)
+    if is_protected(person) or minority(person, moment, held) is not Answer.YES:
+        return person
+    roles = (Role.VICTIM_POSSIBLE, *person.roles)
+    return Person.model_validate({**dict(person), "roles": roles})
 
 
 def _refuse_both(written: Draft) -> None:

@@ -12,6 +12,7 @@ from broker.gateway.form.questions import PEOPLE
 from broker.gateway.form.typed import Typed
 from broker.model.community import Unit
 from broker.model.content import AgeBand
+from broker.model.text import is_seen
 
 #: Answers about age that tell of a child.
 CHILD_BANDS = frozenset({AgeBand.AGE_0_8, AgeBand.AGE_9_17})
@@ -48,12 +49,12 @@ def countries(typed: Typed, name: str) -> list[str]:
 
 def listed(text: str) -> list[str]:
     """Return what commas part."""
-    return [each.strip() for each in re.split(r"[,;\n]+", text) if each.strip()]
+    return [each.strip() for each in re.split(r"[,;\n]+", text) if is_seen(each)]
 
 
 def names(text: str) -> list[str]:
     """Return what lines part."""
-    return [each.strip() for each in _LINES.split(text) if each.strip()]
+    return [each.strip() for each in _LINES.split(text) if is_seen(each)]
 
 
 def day(text: str) -> date | None:

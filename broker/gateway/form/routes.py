@@ -20,6 +20,7 @@ from broker.gateway.form.review import reviewed
 from broker.gateway.form.sending import AlreadySent, NotSent, send
 from broker.gateway.form.typed import Typed, fields_in, typed_in
 from broker.gateway.problems import Problem
+from broker.model.bounds import first_day
 
 #: What a page says that was sent without the mark of its session: it is old, or not ours.
 OLD_PAGE = Mistake("headline", "This page was old. Nothing is lost: look at it and go on")
@@ -121,7 +122,7 @@ def _add_form(routes: APIRouter, doors: Doors, entrance: Entrance) -> None:
 def _refused(request: Request, doors: Doors, entrance: Entrance, came: Received) -> Response | None:
     """Return the form with what must be mended; None if nothing must."""
     unit = doors.community.units[came.visitor.caller.unit]
-    found = mistakes_in(came.typed, doors.now().date(), unit)
+    found = mistakes_in(came.typed, first_day(doors.now()), unit)
     if not came.is_genuine:
         return form_page(request, entrance, came.visitor, came.typed, [OLD_PAGE, *found], 400)
     return form_page(request, entrance, came.visitor, came.typed, found, 422) if found else None

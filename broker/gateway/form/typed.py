@@ -11,13 +11,12 @@ from broker.gateway.bodies import media_type, read_body
 from broker.gateway.form.questions import MANY_LINES, SEVERALS, SINGLES, TEXTS
 from broker.gateway.problems import Problem
 from broker.model.reason import Reason
+from broker.model.text import typed_text
 
 #: Largest body of the form, bytes: several times what all fields hold.
 _MOST_BYTES = 64 << 10
 _MOST_FIELDS = 120
 _DRAFT = re.compile(r"[0-9a-f]{32}")
-# What no keyboard types: control characters but the line feed, and lone surrogates.
-_UNTYPED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Typed:
@@ -87,7 +86,7 @@ def typed_in(fields: Mapping[str, list[str]]) -> Typed:
     """Return what was typed into the fields of a report."""
     values: dict[str, tuple[str, ...]] = {}
     for name in TEXTS:
-        text = _clean(next(iter(fields.get(name, ())), ""))
+        text = typed_text(next(iter(fields.get(name, ())), ""))
         if name not in MANY_LINES:
             text = " ".join(text.split())
         if text:
@@ -99,8 +98,3 @@ def typed_in(fields: Mapping[str, list[str]]) -> Typed:
             values[name] = chosen if name in SEVERALS else chosen[:1]
     draft = fields.get("draft", [""])[0]
     return Typed(values, draft if _DRAFT.fullmatch(draft) else None)
-
-
-def _clean(text: str) -> str:
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    return _UNTYPED.sub("", lines).strip()
