@@ -174,7 +174,7 @@ def test_the_address_is_the_last_one_that_no_proxy_has(told, address):
 def test_no_text_in_a_forwarded_header_does_harm(text):
     proxies = [Proxy(networks=(f"{PROXY}/32",))]
     with pytest.raises(CredentialRefused):
-        peer_behind(scope_with(("x-forwarded-client-cert", text), client=PROXY), proxies, [])
+        peer_behind(scope_with(("x-forwarded-client-cert", text), client=PROXY), proxies)
     assert address_of(scope_with(("x-forwarded-for", text), client=PROXY), proxies)
 
 

@@ -24,6 +24,7 @@ from joserfc.jwk import ECKey
 
 from broker.gateway.caller import Right
 from broker.gateway.identity.api_keys import ApiKey, KeyFile, _digest
+from broker.gateway.identity.client_path import ClientPaths
 from broker.gateway.identity.doorkeeper import Doorkeeper
 from broker.gateway.identity.identities import Identities, Issuer, KnownIssuer, Proxy
 from broker.gateway.identity.jwks import IssuerKey
@@ -49,7 +50,12 @@ def _certificate(name: str, public: ec.EllipticCurvePublicKey) -> x509.Certifica
 
     builder = x509.CertificateBuilder(named("fuzz-ca"), named(name), public, 1)
     builder = builder.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+    is_ca = x509.BasicConstraints(ca=name == "fuzz-ca", path_length=None)
+    builder = builder.add_extension(is_ca, critical=True)
     return builder.not_valid_after(datetime(2120, 1, 1, tzinfo=UTC)).sign(_CA_KEY, hashes.SHA256())
+
+
+_CA = _certificate("fuzz-ca", _CA_KEY.public_key())
 
 
 def _doorkeeper() -> Doorkeeper:
@@ -65,7 +71,7 @@ def _doorkeeper() -> Doorkeeper:
         Principals(),
         Watched(lambda: identities, lambda _: ()),
         keys,
-        [_certificate("fuzz-ca", _CA_KEY.public_key())],
+        ClientPaths(Watched(lambda: (_CA,), lambda _: ())),
         clock=lambda: int(NOON.timestamp() * 1000) + 1000,
     )
 

@@ -6,12 +6,10 @@ told the same; our own log has the code, at level debug.
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
-from cryptography import x509
 from starlette.types import Scope
 
 from broker.clock import epoch_ms
@@ -19,10 +17,17 @@ from broker.errors import SettingsInvalid
 from broker.gateway.caller import Caller
 from broker.gateway.identity.api_keys import KeyFile, key_file
 from broker.gateway.identity.certificates import check_peer, unit_of
+from broker.gateway.identity.client_path import ClientPaths, watched_authorities
 from broker.gateway.identity.grant import Grant, caller_of
 from broker.gateway.identity.identities import Identities, watched_identities
-from broker.gateway.identity.peer import Peer, damage_is_value_error
-from broker.gateway.identity.proxies import address_of, headers, peer_behind
+from broker.gateway.identity.peer import Peer
+from broker.gateway.identity.proxies import (
+    address_of,
+    direct_address,
+    direct_peer,
+    headers,
+    peer_behind,
+)
 from broker.gateway.identity.refused import CredentialRefused
 from broker.gateway.identity.tokens import MAX_TOKEN, token_grant
 from broker.gateway.identity.watched import Watched
@@ -48,7 +53,7 @@ class Doorkeeper:
         names: How certificates name units.
         identities: Issuers, refused certificates, proxies.
         keys: The API keys.
-        authorities: The CA certificates of clients, to verify what proxies forward.
+        paths: Finds the path of a client's certificate to a CA of ours.
         clock: Epoch milliseconds.
     """
 
@@ -58,14 +63,14 @@ class Doorkeeper:
         names: Principals,
         identities: Watched[Identities],
         keys: KeyFile,
-        authorities: Sequence[x509.Certificate] = (),
+        paths: ClientPaths,
         clock: Callable[[], int] = epoch_ms,
     ) -> None:
         self._community = community
         self._names = names
         self._identities = identities
         self._keys = keys
-        self._authorities = authorities
+        self._paths = paths
         self._clock = clock
 
     def caller(self, scope: Scope) -> Caller:
@@ -98,17 +103,21 @@ class Doorkeeper:
     def address(self, scope: Scope) -> str:
         """Return the network address that the request of *scope* came from."""
         try:
-            proxies = self._identities.now().proxies
-        except SettingsInvalid:
-            proxies = ()
-        return address_of(scope, proxies)
+            identities = self._identities.now()
+            self._check(direct_peer(scope), identities, self._moment())
+        except (SettingsInvalid, CredentialRefused):
+            return direct_address(scope)  # nobody behind it is believed
+        return address_of(scope, identities.proxies)
 
     def _grant(self, scope: Scope, key_id: str | None) -> Grant:
         identities = self._identities.now()
-        moment = datetime.fromtimestamp(self._clock() / 1000, UTC)
-        peer = peer_behind(scope, identities.proxies, self._authorities)
-        if peer is not None:
-            check_peer(peer, identities.certificates, moment)
+        moment = self._moment()
+        # First of whoever connected: a proxy whose certificate is refused can show anybody's.
+        direct = direct_peer(scope)
+        self._check(direct, identities, moment)
+        peer = peer_behind(scope, identities.proxies)
+        if peer is not direct:
+            self._check(peer, identities, moment)
         certified = self._certified(peer, identities)
         if key_id is None:
             carried = self._carried(scope, identities, peer, moment)
@@ -119,6 +128,14 @@ class Doorkeeper:
         if (deciding := carried or certified) is None:
             raise CredentialRefused("NO_CREDENTIAL")
         return deciding
+
+    def _moment(self) -> datetime:
+        return datetime.fromtimestamp(self._clock() / 1000, UTC)
+
+    def _check(self, peer: Peer | None, identities: Identities, moment: datetime) -> None:
+        if peer is not None:
+            check_peer(peer, identities.certificates, moment)
+            self._paths.check(peer, moment)
 
     def _certified(self, peer: Peer | None, identities: Identities) -> Grant | None:
         if peer is None:
@@ -152,18 +169,10 @@ def make_doorkeeper(settings: Settings, community: Directory, topics: Topics) ->
     identities.now()
     keys = key_file(settings)
     keys.read()
-    authorities = _authorities(settings.gateway_client_ca)
-    return Doorkeeper(community, Principals(topics.prefix), identities, keys, authorities)
-
-
-def _authorities(file: Path | None) -> list[x509.Certificate]:
-    if file is None:
-        return []
-    try:
-        with damage_is_value_error():
-            return x509.load_pem_x509_certificates(file.read_bytes())
-    except (OSError, ValueError):
-        raise SettingsInvalid(f"gateway_client_ca: {file.name}: no certificates, PEM") from None
+    authorities = watched_authorities(settings.gateway_client_ca)
+    authorities.now()
+    paths = ClientPaths(authorities)
+    return Doorkeeper(community, Principals(topics.prefix), identities, keys, paths)
 
 
 def _authorization(scope: Scope) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +43,8 @@ class Peer:
         serial: Its number, lower-case hex.
         not_before: From when it is valid.
         not_after: Until when.
+        der: The certificate itself.
+        chain: What was shown with it, each in DER: its issuer first.
     """
 
     subject: str
@@ -53,6 +55,8 @@ class Peer:
     serial: str
     not_before: datetime
     not_after: datetime
+    der: bytes = b""
+    chain: tuple[bytes, ...] = ()
 
     @property
     def thumbprint(self) -> str:
@@ -65,14 +69,14 @@ class Peer:
         return self.not_before <= moment <= self.not_after
 
 
-def peer_in(certificate: bytes) -> Peer:
-    """Return the peer of a certificate in DER.
+def peer_in(certificate: bytes, chain: Sequence[bytes] = ()) -> Peer:
+    """Return the peer of a certificate in DER, shown with *chain*.
 
     Raises:
         ValueError: It is no certificate.
     """
     with damage_is_value_error():
-        return peer_of(x509.load_der_x509_certificate(certificate))
+        return peer_of(x509.load_der_x509_certificate(certificate), chain)
 
 
 def certificate_in(pem: bytes) -> x509.Certificate:
@@ -85,8 +89,18 @@ def certificate_in(pem: bytes) -> x509.Certificate:
         return x509.load_pem_x509_certificate(pem)
 
 
+def certificates_in(pem: bytes) -> list[x509.Certificate]:
+    """Return the certificates in *pem*, in their order.
+
+    Raises:
+        ValueError: There is none.
+    """
+    with damage_is_value_error():
+        return x509.load_pem_x509_certificates(pem)
+
+
 @damage_is_value_error()
-def peer_of(certificate: x509.Certificate) -> Peer:
+def peer_of(certificate: x509.Certificate, chain: Sequence[bytes] = ()) -> Peer:
     """Return the peer of *certificate*.
 
     Raises:
@@ -104,6 +118,8 @@ def peer_of(certificate: x509.Certificate) -> Peer:
         serial=f"{certificate.serial_number:x}",
         not_before=certificate.not_valid_before_utc.astimezone(UTC),
         not_after=certificate.not_valid_after_utc.astimezone(UTC),
+        der=der,
+        chain=tuple(chain),
     )
 
 

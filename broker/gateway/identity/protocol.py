@@ -4,6 +4,7 @@ No release of uvicorn passes the peer's certificate on; this puts it where the A
 specification has its TLS extension. `tests/test_gateway_identity_tls.py` pins what is relied on.
 """
 
+import _ssl
 import asyncio
 import ssl
 
@@ -89,6 +90,13 @@ def _peer(secured: ssl.SSLObject) -> Peer | None:
         return None  # nobody verified what may be there
     certificate = secured.getpeercert(binary_form=True)
     try:
-        return peer_in(certificate) if certificate else None
+        return peer_in(certificate, _chain(secured)) if certificate else None
     except ValueError:
         return None
+
+
+def _chain(secured: ssl.SSLObject) -> tuple[bytes, ...]:
+    """Return the certificates above the client's, in DER, as the handshake found their path."""
+    # Public on the object itself from Python 3.13 on.
+    path = secured._sslobj.get_verified_chain() or []  # type: ignore[attr-defined]  # noqa: SLF001
+    return tuple(each.public_bytes(_ssl.ENCODING_DER) for each in path[1:])

@@ -2,22 +2,21 @@
 
 A proxy that ends TLS tells the client's address in X-Forwarded-For, and the certificate that
 it verified in X-Forwarded-Client-Cert, as Envoy writes it, with the whole certificate. It is
-verified again here. From anybody else both headers are as if they were not there.
+verified again, as one that was shown to us. From anybody else both headers are as if they were
+not there.
 """
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.types import Scope
 
 from broker.gateway.identity.identities import Proxy
-from broker.gateway.identity.peer import Peer, certificate_in, damage_is_value_error, peer_of
+from broker.gateway.identity.peer import Peer, certificate_in, certificates_in, peer_of
 from broker.gateway.identity.refused import CredentialRefused
 
 # name=value;name="value in quotes": parted as Envoy joins it, so that no text in quotes, such as
@@ -42,7 +41,7 @@ class Origin:
 
 def address_of(scope: Scope, proxies: Iterable[Proxy]) -> str:
     """Return the client's network address, through proxies that are believed."""
-    direct = _direct_address(scope)
+    direct = direct_address(scope)
     if not _through(scope, direct, proxies):
         return direct
     chain = [each.strip() for text in headers(scope, b"x-forwarded-for") for each in
@@ -55,18 +54,19 @@ def address_of(scope: Scope, proxies: Iterable[Proxy]) -> str:
     return direct
 
 
-def peer_behind(
-    scope: Scope, proxies: Iterable[Proxy], authorities: Sequence[x509.Certificate]
-) -> Peer | None:
+def peer_behind(scope: Scope, proxies: Iterable[Proxy]) -> Peer | None:
     """Return the certificate that the client showed, to us or to a proxy that is believed.
 
+    Whoever asks verifies it, whichever way it came; and before that the certificate of the
+    connection itself: a refused proxy can show anybody's.
+
     Raises:
-        CredentialRefused: A proxy tells of a certificate that cannot be verified.
+        CredentialRefused: A proxy tells of something that is no certificate.
     """
-    if not _through(scope, _direct_address(scope), proxies):
+    if not _through(scope, direct_address(scope), proxies):
         return direct_peer(scope)
     told = headers(scope, b"x-forwarded-client-cert")
-    return _told(told, authorities) if told else None
+    return _told(told) if told else None
 
 
 def direct_peer(scope: Scope) -> Peer | None:
@@ -106,48 +106,28 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _direct_address(scope: Scope) -> str:
+def direct_address(scope: Scope) -> str:
+    """Return the network address of whoever connected."""
     client = scope.get("client")
     return client[0] if client else ""
 
 
-def _told(told: list[str], authorities: Sequence[x509.Certificate]) -> Peer:
+def _told(told: list[str]) -> Peer:
     # Several elements are several proxies; whose word the first ones are is not known.
     if len(told) != 1 or not _ELEMENT.fullmatch(told[0]):
         raise CredentialRefused("FORWARDED_MALFORMED")
     pairs = [match.groups() for match in _EACH.finditer(told[0])]
-    certificates = [value for name, value in pairs if name.lower() == "cert"]
-    if len(certificates) != 1:
+    certificates = _values(pairs, "cert")
+    chains = _values(pairs, "chain")
+    if len(certificates) != 1 or len(chains) > 1:
         raise CredentialRefused("FORWARDED_MALFORMED")
     try:
-        certificate = certificate_in(unquote(certificates[0].strip('"')).encode())
-        # What nobody issued is not read further.
-        peer = peer_of(certificate) if _is_trusted(certificate, authorities) else None
+        # Envoy's chain begins with the client's own certificate; it leads nowhere by itself.
+        chain = [each.public_bytes(Encoding.DER) for pem in chains for each in certificates_in(pem)]
+        return peer_of(certificate_in(certificates[0]), chain[1:])
     except ValueError:
         raise CredentialRefused("FORWARDED_MALFORMED") from None
-    if peer is None:
-        raise CredentialRefused("FORWARDED_UNTRUSTED")
-    return peer
 
 
-@damage_is_value_error()
-def _is_trusted(certificate: x509.Certificate, authorities: Sequence[x509.Certificate]) -> bool:
-    return _is_issued(certificate, authorities) and _is_for_clients(certificate)
-
-
-def _is_issued(certificate: x509.Certificate, authorities: Sequence[x509.Certificate]) -> bool:
-    for authority in authorities:
-        try:
-            certificate.verify_directly_issued_by(authority)
-        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-            continue
-        return True
-    return False
-
-
-def _is_for_clients(certificate: x509.Certificate) -> bool:
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return True
-    return ExtendedKeyUsageOID.CLIENT_AUTH in usage
+def _values(pairs: list[tuple[str, ...]], wanted: str) -> list[bytes]:
+    return [unquote(value.strip('"')).encode() for name, value in pairs if name.lower() == wanted]

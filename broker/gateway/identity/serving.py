@@ -93,7 +93,9 @@ def _context(settings: Settings) -> ssl.SSLContext:
         raise SettingsInvalid("gateway_certificate needs gateway_key")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    # Every connection shows its certificate: one that was taken up again would be asked for none.
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
+    context.num_tickets = 0
     context.set_alpn_protocols(["http/1.1"])
     assert settings.gateway_certificate is not None
     _load(context, settings.gateway_certificate, settings.gateway_key)
