@@ -4,7 +4,7 @@
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help setup demo up test check bench fuzz clean
+.PHONY: help setup demo up test check bench fuzz faults clean
 
 help:            ## what can be made
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): [^#]*##/  make \1\t/' | expand -t 16
@@ -31,6 +31,9 @@ bench: setup     ## what an alert costs, in CPU µs
 fuzz: setup      ## hostile bytes for every reader; longer by ARGS="unseal 5000000"
 	@if [ -n "$(ARGS)" ]; then PYTHONPATH=tests $(BIN)/python -m fuzz.run $(ARGS); \
 	else LALI_FUZZ_EXECUTIONS=200000 $(BIN)/pytest -q tests/test_fuzz.py; fi
+
+faults: setup    ## every fault on a real Kafka: what is lost, doubled, shown, and how soon it is well
+	@LALI_FAULTS=whole $(BIN)/pytest -q tests/faults $(ARGS)
 
 clean:           ## remove what was made here
 	rm -rf .venv .lali .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build

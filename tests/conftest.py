@@ -56,20 +56,39 @@ def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]
     return lambda text: record_property("measured", text)
 
 
+@pytest.fixture
+def tell_fault(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Put a row into the table of faults that is printed at the end."""
+
+    def tell(name, published, verdict, seconds):  # type: ignore[no-untyped-def]
+        after = "never" if seconds is None else f"{seconds:.0f} s"
+        lost, twice, leaked = (len(set(e)) for e in (verdict.lost, verdict.twice, verdict.leaked))
+        row = f"{name:40}{published:>11}{lost:>6}{twice:>7}{leaked:>8}{after:>11}"
+        record_property("fault", row)
+
+    return tell
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests measured."""
-    measured = [
+    """Print what tests measured, and the table of faults."""
+    _tell(terminalreporter, "measured", "")
+    head = f"{'fault':40}{'published':>11}{'lost':>6}{'twice':>7}{'leaked':>8}{'recovered':>11}"
+    _tell(terminalreporter, "fault", head)
+
+
+def _tell(reporter: pytest.TerminalReporter, kind: str, head: str) -> None:
+    told = [
         text
-        for reports in terminalreporter.stats.values()
+        for reports in reporter.stats.values()
         for report in reports
         if getattr(report, "when", "") == "call"
         for name, text in report.user_properties
-        if name == "measured"
+        if name == kind
     ]
-    if measured:
-        terminalreporter.section("measured")
-        for text in measured:
-            terminalreporter.write_line(text)
+    if told:
+        reporter.section(kind)
+        for text in [head, *told] if head else told:
+            reporter.write_line(str(text))
 
 
 @pytest.fixture(scope="session")

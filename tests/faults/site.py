@@ -1,0 +1,157 @@
+"""A site on a Kafka of its own, each role a process, which faults happen to."""
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+
+from kafka import KafkaProducer
+
+from broker.cluster.local import LocalKafka
+from broker.policy.bundle import load_bundle
+from broker.resources import shipped
+from broker.testing import make_alert
+from broker.trial.roles import Crew
+from broker.wire.alert_codec import encode_alert
+from faults.oracle import Oracle, Verdict
+
+UNIT, OTHER = "fiji-immigration", "samoa-police"
+#: Feeds whose partners collect files.
+COLLECTED = ("fiji-tcu-investigate", "samoa-tcu-investigate")
+ROLES = ("accept", "route", "deliver")
+PATIENCE_SECONDS = 240
+
+
+class Site:
+    """The cluster, the roles, and who publishes.
+
+    Args:
+        folder: For logs, data and what partners collect.
+        nodes: Of Kafka.
+        data: Where Kafka's data lies; below *folder* where it is None.
+    """
+
+    def __init__(self, folder, nodes=1, data=None):
+        self.folder = folder
+        self.kafka = LocalKafka(data or folder / "kafka", nodes=nodes, heap_mb=384)
+        self.partitions = 2
+        self.folders = {feed: folder / "partners" / feed for feed in COLLECTED}
+
+    def __enter__(self):
+        for each in self.folders.values():
+            each.mkdir(parents=True)
+        self.kafka.start()
+        self.crew = Crew(self.environment(), self.folder)
+        self._lali("topics", "apply")
+        feeds = list(load_bundle(shipped("policies") / "pacific").community.feeds)
+        self.oracle = Oracle(self.kafka.bootstrap_servers, "", feeds, self.folders)
+        for role in ROLES:
+            self.crew.start(role)
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(Exception):
+            self.crew.stop()
+        self.kafka.stop()
+
+    def environment(self):
+        """Return the settings of every role."""
+        connectors = self.folder / "connectors.toml"
+        connectors.write_text(
+            "".join(
+                f'[{feed}]\ntype = "filedrop"\nsettings = {{ folder = {json.dumps(str(at))} }}\n'
+                for feed, at in self.folders.items()
+            )
+        )
+        return {
+            "LALI_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
+            "LALI_PARTITIONS": str(self.partitions),
+            "LALI_REPLICATION": str(self.kafka.replication),
+            "LALI_SESSION_TIMEOUT_MS": "6000",
+            "LALI_SETTINGS": os.devnull,
+            "LALI_CONNECTORS": str(connectors),
+            "LALI_PROTECTION": "off",
+        }
+
+    def publish(self, count, unit=UNIT):
+        """Publish *count* alerts of one label; return their marks."""
+        producer = KafkaProducer(
+            bootstrap_servers=self.kafka.bootstrap_servers.split(","),
+            acks="all",
+            enable_idempotence=True,
+            delivery_timeout_ms=120_000,
+        )
+        marks = [secrets.token_hex(6) for _ in range(count)]
+        try:
+            sent = []
+            for mark in marks:
+                alert = make_alert(mark=f"cnry{mark}", originator=unit)
+                key = str(alert.label.alert_id).encode()
+                sent.append(producer.send(f"intake.{unit}", encode_alert(alert), key))
+            for each in sent:
+                each.get(120)
+        finally:
+            producer.close()
+        return marks
+
+    def write(self, topic, value, key=None, partition=None):
+        """Write anything into a topic, as a fault, or somebody with the right, would."""
+        producer = KafkaProducer(bootstrap_servers=self.kafka.bootstrap_servers.split(","))
+        try:
+            return producer.send(topic, value, key, partition=partition).get(60)
+        finally:
+            producer.close()
+
+    def settle(self, marks):
+        """Wait until nothing of *marks* is outstanding; return seconds, or None."""
+        began = time.monotonic()
+        while time.monotonic() - began < PATIENCE_SECONDS:
+            if self.oracle.has_all(marks):
+                return time.monotonic() - began
+            time.sleep(1)
+        return None
+
+    def learn(self):
+        """Learn what must become of each alert, while nothing is wrong."""
+        marks = self.publish(3)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(AssertionError):
+                self.oracle.learn(marks)
+                if self.oracle.has_all(marks):
+                    time.sleep(2)  # nothing more comes
+                    self.oracle.learn(marks)
+                    return
+            time.sleep(1)
+        raise AssertionError("the site does not come to work")
+
+    def _lali(self, *words):
+        environment = {**os.environ, **self.environment()}
+        subprocess.run([sys.executable, "-m", "broker", *words], check=True, env=environment)
+
+
+def judged(site, fault, tell, publishes=6):
+    """Let *fault* happen to *site* while alerts are published; tell and return the verdict.
+
+    Args:
+        site: Which works.
+        fault: A name, and a context manager: entering it is the fault, leaving it its end.
+        tell: Takes the row of the table.
+        publishes: Alerts before, and in the middle of the fault.
+    """
+    name, happens = fault
+    marks = site.publish(publishes)
+    with happens(site), contextlib.suppress(Exception):
+        marks += site.publish(publishes)  # what nobody was told is there is not lost
+    seconds = site.settle(marks + site.publish(2, OTHER if publishes % 2 else UNIT))
+    verdict = site.oracle.judge(marks) if seconds is None else _final(site, marks)
+    tell(name, len(marks), verdict, seconds)
+    return verdict, seconds
+
+
+def _final(site, marks) -> Verdict:
+    time.sleep(1)  # what comes twice comes now
+    return site.oracle.judge(marks)
