@@ -15,7 +15,6 @@ from credentials import (
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from token_desk import FIJI, Desk, head_of, signed
 
-from broker.certificates import DevelopmentCa
 from broker.gateway.caller import Right
 from broker.gateway.identity.peer import peer_of
 from broker.gateway.problems import Problem
@@ -126,8 +125,8 @@ def test_a_token_just_expired_is_borne_for_the_leeway_and_no_longer(desk):
         assert bool(desk.caller(token)) if counts else desk.refuses(token)
 
 
-def test_a_binding_that_cannot_be_checked_does_not_hold_beside_one_that_can(desk, tmp_path):
-    peer = peer_of(certificate_in(DevelopmentCa(tmp_path / "ca").issue_client("device")))
+def test_a_binding_that_cannot_be_checked_does_not_hold_beside_one_that_can(desk):
+    peer = peer_of(certificate_in(desk.ca.issue_client("device")))
     bound = {"x5t#S256": peer.thumbprint}
 
     def caller(confirmation):

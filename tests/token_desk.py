@@ -13,6 +13,7 @@ from credentials import (
 )
 from joserfc import jws
 
+from broker.certificates import DevelopmentCa
 from broker.gateway.problems import Problem
 from broker.settings import Settings
 
@@ -25,10 +26,15 @@ class Desk:
     def __init__(self, folder, more="", units=None, **issuer):
         self.folder = folder
         self.issuer = TokenIssuer(folder, **issuer)
+        self.ca = DevelopmentCa(folder / "ca")
         self.file = folder / "identities.toml"
         self.say(more, units)
         self.doorkeeper = doorkeeper_of(
-            Settings(data_folder=folder / "data", gateway_identities=self.file)
+            Settings(
+                data_folder=folder / "data",
+                gateway_identities=self.file,
+                gateway_client_ca=self.ca.certificate_file,
+            )
         )
 
     def say(self, more="", units=None):
