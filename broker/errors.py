@@ -6,12 +6,14 @@
     ├── SettingsInvalid        the operator's settings are wrong: the role does not start
     ├── KafkaUnavailable       the cluster cannot be reached: nothing is committed, try again later
     │   ├── KafkaRefused       it answers, and refuses us or what we ask: an operator must look
+    │   │   └── TopicRefused   it refuses us one topic; others are not concerned
     │   └── GatewayUnavailable the gateway before it did not answer, or says that Kafka does not
     │       └── GatewayRefused (also KafkaRefused) it refuses us or what we ask
     ├── RecipientUnavailable   delivery is retried with back-off; the release waits in its feed
     ├── RecipientRefused       the release is parked as a dead letter, and later revisions with it
     ├── ClockWrong             a clock is wrong: nothing is decided, try again later
     ├── KeeperUnavailable      no private key can be used now: nothing is committed, try again later
+    ├── StorageUnavailable     a file of ours is locked, or its disk full: nothing was kept
     └── DependencyMissing      something that must be installed on the machine is not there
 
 Every error carries a reason code and, where one exists, a field path. None carries a value:
@@ -70,6 +72,10 @@ class KafkaRefused(KafkaUnavailable):
     """The Kafka cluster does not let us in, or not do this; trying again cannot help."""
 
 
+class TopicRefused(KafkaRefused):
+    """The Kafka cluster gives us no right to one topic."""
+
+
 class GatewayUnavailable(KafkaUnavailable):
     """The gateway did not answer in time, or cannot do now what was asked; try again later.
 
@@ -118,6 +124,15 @@ class ClockWrong(LaliError):
 
 class KeeperUnavailable(LaliError):
     """The process that holds the private keys is away or refuses; its text is a code."""
+
+
+class StorageUnavailable(LaliError):
+    """A file in which a role keeps something cannot be used now; its text is a code."""
+
+    @property
+    def code(self) -> str:
+        """STORAGE_FULL, STORAGE_LOCKED, STORAGE_DAMAGED, STORAGE_NEWER or STORAGE_AWAY."""
+        return str(self)
 
 
 class DependencyMissing(LaliError):

@@ -125,7 +125,7 @@ class Settings(BaseSettings):
         False, description="Keep sealed alerts on disk while Kafka is away, instead of refusing."
     )
     gateway_spool_bytes: int = Field(
-        64 << 20, ge=1 << 20, description="Most that the spool may hold, bytes."
+        64 << 20, ge=1 << 20, description="Most that the spool may hold of one unit, bytes."
     )
     gateway_secret_file: Path | None = Field(
         None,

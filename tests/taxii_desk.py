@@ -64,7 +64,9 @@ class Desk:
     def __init__(self):
         connection = sqlite3.connect(":memory:", isolation_level=None)
         connection.executescript(database_module._TABLES)
-        self.shelf = Shelf(SimpleNamespace(connection=connection), TOPICS, [FEED, OTHER])
+        self.shelf = Shelf(
+            SimpleNamespace(connection=connection, writer=connection), TOPICS, [FEED, OTHER]
+        )
         self.permitting = Permitting()
         community = SimpleNamespace(publishers=lambda: ["fiji-immigration"])
         library = Library(

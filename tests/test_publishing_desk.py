@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 
 from broker.errors import KafkaUnavailable
-from broker.gateway.database import Database
 from broker.gateway.publishing import Outgoing, PublishingDesk
 from broker.gateway.spool import Spool
 from broker.wire.connection import Connection
@@ -32,8 +31,9 @@ class Kafka:
 
 @pytest.fixture
 def desk(tmp_path):
-    made = PublishingDesk(Connection("127.0.0.1:1"), Topics(), Spool(Database(tmp_path), 1 << 20))
-    made._sending = Kafka()
+    spool = Spool(tmp_path, 1 << 20)
+    made = PublishingDesk(Connection("127.0.0.1:1"), Topics(), spool, keeps=True)
+    made._sending = made.draining._sending = Kafka()
     return made
 
 

@@ -14,6 +14,7 @@ from broker.gateway.caller import Caller, Right, needs
 from broker.gateway.completing import Completing
 from broker.gateway.doors import Doors
 from broker.gateway.problems import KAFKA_RETRY_SECONDS, Problem, documented, not_found
+from broker.gateway.repeats import Asked
 from broker.model.alert import Alert
 from broker.model.exchange import ConsentChange, PublishedAlert, PublishState
 from broker.model.label import Label
@@ -95,7 +96,7 @@ async def cancelled(
     if holding.cancelled:
         raise Problem(409, Reason.ALREADY_CANCELLED.value)
     changes = {"consent": consent} if consent else {}
-    alert = _cancelling(doors, unit, alert_id, holding, changes)
+    alert = await _cancelling(doors, unit, alert_id, holding, changes)
     outgoing = Completing(doors, unit, doors.now()).encoded(alert)
     (taken,) = await doors.desk.publish(unit, [outgoing])
     if isinstance(taken, Rejected):
@@ -111,7 +112,7 @@ def _told(request: Request, published: PublishedAlert) -> Response:
     return answer(request, published, status=202, headers=headers)
 
 
-def _cancelling(
+async def _cancelling(
     doors: Doors, unit: str, alert_id: UUID, holding: Holding, changes: dict[str, Any]
 ) -> Alert:
     """Return the revision that cancels: the label as the ledger has it, and no content."""
@@ -120,7 +121,7 @@ def _cancelling(
     # Asked twice before route has seen the first, it is the same bytes: not a conflict. No key
     # of a caller's has a space in it.
     name = f"cancel {alert_id} {revision} {sorted(changes)}"
-    now = doors.repeats.first_seen(unit, name, b"", doors.clock())
+    now = await doors.repeats.claim(Asked.of(unit, name, b""), doors.now())
     kept = {name: view[name] for name in Label.model_fields if name in view}
     label = {
         **kept, **changes,

@@ -7,6 +7,7 @@ from typing import Any
 from broker.errors import Rejected
 from broker.gateway.doors import Doors
 from broker.gateway.publishing import Outgoing
+from broker.gateway.repeats import Asked
 from broker.model.alert import Alert
 from broker.model.label import Label
 from broker.model.reason import Reason
@@ -25,18 +26,20 @@ class Completing:
         doors: The gateway's parts.
         unit: Who asks: the originator of everything in the request.
         moment: When it asked first; a draft that gives no time has this one.
-        key: Idempotency key; ids that are not given follow from it.
+        asked: The request's own name; ids that are not given follow from it.
 
     Raises:
         ClockWrong: This machine's clock is wrong, and would date what is published.
     """
 
-    def __init__(self, doors: Doors, unit: str, moment: datetime, key: str | None = None) -> None:
+    def __init__(
+        self, doors: Doors, unit: str, moment: datetime, asked: Asked | None = None
+    ) -> None:
         doors.refuse_by_clock()
         self._doors = doors
         self._unit = unit
         self._moment = moment
-        self._key = key
+        self._asked = asked
 
     def outgoing(self, sent: Mapping[str, Any] | bytes | Rejected, index: int) -> Outgoing:
         """Return alert number *index* of the request, encoded.
@@ -76,8 +79,8 @@ class Completing:
 
     def _given(self, index: int) -> dict[str, Any]:
         given: dict[str, Any] = {"originator": self._unit}
-        if self._key is not None:
-            given["alert_id"] = self._doors.repeats.alert_id(self._unit, self._key, index)
+        if self._asked is not None:
+            given["alert_id"] = self._doors.repeats.alert_id(self._asked, index)
         return given
 
     def _check(self, label: Label) -> None:

@@ -1,10 +1,12 @@
 """What the gateway writes into the audit log: what was read, and what readers answered."""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID
 
+from broker.errors import StorageUnavailable
 from broker.gateway.sending import Sending
 from broker.gateway.serve import Served
 from broker.gateway.shelf import Shelf
@@ -75,7 +77,8 @@ class Disclosures:
             return
         entries = [(each.release.alert_id, self._entry(each, door, credential)) for each in new]
         await self._audit.write(entries)
-        self._shelf.mark_recorded(each.shelved for each in new)
+        with contextlib.suppress(StorageUnavailable):  # it is in the log: more than once, then
+            await self._shelf.note_recorded(each.shelved for each in new)
 
     def _entry(self, served: Served, door: str, credential: str | None) -> bytes:
         feed, now = served.shelved.feed, self._clock()

@@ -18,6 +18,7 @@ from broker.gateway.publishing import PublishingDesk
 from broker.gateway.repeats import Repeats
 from broker.gateway.serve import Servings
 from broker.gateway.shelf import Shelf
+from broker.gateway.spool import Spool
 from broker.gateway.standing import Standings
 from broker.pipeline.holdings import Holdings
 from broker.pipeline.protection import Protection
@@ -62,6 +63,7 @@ class Doors:
     audit: AuditWriter
     standings: Standings
     desk: PublishingDesk
+    spool: Spool
     repeats: Repeats
     cursors: Cursors
     encoder_of: Callable[[str], AlertEncoder]
@@ -88,6 +90,11 @@ class Doors:
         fault = self.clock_fault()
         if fault is not None and fault.code != CLOCK_UNKNOWN:
             raise fault
+
+    def close(self) -> None:
+        """Finish what is being written, and let go of the files."""
+        for each in (self.database, self.spool, self.repeats):
+            each.close()
 
     @property
     def is_ready(self) -> bool:

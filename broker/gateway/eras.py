@@ -18,7 +18,7 @@ class Eras:
     """The makings of topics, in the gateway's own file."""
 
     def __init__(self, database: Database) -> None:
-        self._sql = database.connection
+        self._database = database
         self._numbers: dict[str, int] = {}
 
     def of(self, topic: str) -> int:
@@ -34,10 +34,15 @@ class Eras:
         return kept is not None and kept != identity.bytes
 
     def keep(self, topic: str, identity: UUID) -> None:
-        """Remember which making is read, inside a transaction."""
-        self._numbers.pop(topic, None)
-        self._sql.execute("INSERT OR REPLACE INTO era VALUES(?,?)", (topic, identity.bytes))
+        """Remember which making is read, inside a transaction; `renew` behind it."""
+        query = "INSERT OR REPLACE INTO era VALUES(?,?)"
+        self._database.writer.execute(query, (topic, identity.bytes))
+
+    def renew(self) -> None:
+        """Ask the file again which makings are read: a transaction is over."""
+        self._numbers.clear()
 
     def _kept(self, topic: str) -> bytes | None:
-        found = self._sql.execute("SELECT id FROM era WHERE topic=?", (topic,)).fetchone()
+        query = "SELECT id FROM era WHERE topic=?"
+        found = self._database.connection.execute(query, (topic,)).fetchone()
         return bytes(found[0]) if found else None

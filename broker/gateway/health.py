@@ -5,27 +5,32 @@ Neither asks who comes, so neither tells anything of units, feeds or alerts: onl
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Generic, TypeVar
 
 from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from broker.errors import KafkaUnavailable, SettingsInvalid
+from broker.errors import KafkaUnavailable, SettingsInvalid, StorageUnavailable
 from broker.gateway.doors import Doors
 from broker.metrics.web import show_behind
 from broker.model.base import Model
 from broker.wire.welcome import require_welcome
+
+T = TypeVar("T")
 
 #: What may be wanting, and its code.
 KAFKA_UNAVAILABLE = "KAFKA_UNAVAILABLE"
 LEDGER_BEHIND = "LEDGER_BEHIND"
 SHELF_BEHIND = "SHELF_BEHIND"
 KEYS_MISSING = "KEYS_MISSING"
+#: Or a code of `broker.gateway.storage`: what the gateway keeps cannot be written.
 STOPPING = "STOPPING"
 
 #: Kafka is asked again after so many seconds, however often others ask us.
 _KAFKA_KEPT_SECONDS = 2.0
 _KAFKA_ANSWERS_SECONDS = 3.0
+_STORAGE_ANSWERS_SECONDS = 2.0
 #: A shelf whose end was last seen longer ago shows its readers too little.
 _FEEDS_BEHIND_SECONDS = 30.0
 
@@ -40,7 +45,7 @@ class Health(Model):
 def router(doors: Doors) -> APIRouter:
     """Return the routes by which a gateway tells how it is."""
     routes = APIRouter(tags=["Health"])
-    kafka = _Kept(lambda: _kafka_answers(doors))
+    kafka, storage = _Kept(lambda: _kafka_answers(doors)), _Kept(lambda: _storage_faults(doors))
     show_behind("ledger", lambda: doors.clock() / 1000 - doors.holdings.seen_ms / 1000)
     show_behind("feeds", lambda: _feeds_behind(doors))
 
@@ -51,8 +56,8 @@ def router(doors: Doors) -> APIRouter:
 
     @routes.get("/readyz", response_model=Health, responses={503: {"model": Health}})
     async def readyz() -> Response:
-        """Say whether it can serve: Kafka answers, ledger and feeds are read, keys are there."""
-        wanting = tuple([code async for code in _wanting(doors, kafka)])
+        """Say whether it can serve: Kafka answers, all is read, can be kept, keys are there."""
+        wanting = tuple([code async for code in _wanting(doors, kafka, storage)])
         if wanting:
             return _said(Health(status="unready", wanting=wanting), 503)
         return _said(Health(status="ready"), 200)
@@ -60,7 +65,9 @@ def router(doors: Doors) -> APIRouter:
     return routes
 
 
-async def _wanting(doors: Doors, kafka: "_Kept") -> AsyncIterator[str]:
+async def _wanting(
+    doors: Doors, kafka: "_Kept[bool]", storage: "_Kept[list[str]]"
+) -> AsyncIterator[str]:
     if doors.stopping.is_set():
         yield STOPPING
     if not await kafka.answer():
@@ -73,6 +80,8 @@ async def _wanting(doors: Doors, kafka: "_Kept") -> AsyncIterator[str]:
         yield fault.code
     if not _keys_are_there(doors):
         yield KEYS_MISSING
+    for code in await storage.answer():
+        yield code
 
 
 def _feeds_behind(doors: Doors) -> float:
@@ -101,19 +110,36 @@ def _keys_are_there(doors: Doors) -> bool:
     return True
 
 
-class _Kept:
+async def _storage_faults(doors: Doors) -> list[str]:
+    """Return codes of what cannot be written: each file is tried, and a lock not waited for."""
+    probes = (doors.database.off_loop(doors.database.probe), doors.spool.store.probe(),
+              doors.repeats.store.probe())  # fmt: skip
+    return sorted({code for code in await asyncio.gather(*map(_fault, probes)) if code})
+
+
+async def _fault(probe: Awaitable[None]) -> str | None:
+    try:
+        await asyncio.wait_for(probe, _STORAGE_ANSWERS_SECONDS)
+    except StorageUnavailable as fault:
+        return fault.code
+    except TimeoutError:
+        return "STORAGE_LOCKED"
+    return None
+
+
+class _Kept(Generic[T]):
     """An answer that is kept for a moment: who asks often does not ask Kafka often."""
 
-    def __init__(self, ask: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
         self._ask = ask
         self._until = 0.0
-        self._answer = False
+        self._answer: T | None = None
         self._asking = asyncio.Lock()
 
-    async def answer(self) -> bool:
+    async def answer(self) -> T:
         async with self._asking:
             now = asyncio.get_running_loop().time()
-            if now >= self._until:
+            if self._answer is None or now >= self._until:
                 self._answer = await self._ask()
                 self._until = asyncio.get_running_loop().time() + _KAFKA_KEPT_SECONDS
             return self._answer

@@ -54,7 +54,8 @@ def open_doors(
     standings = Standings(database, holdings)
     takers: dict[str, Taker] = {**dict.fromkeys(shelf.topics, shelf), topics.audit: standings}
     audit = AuditWriter(connection, topics)
-    spool = Spool(database, settings.gateway_spool_bytes) if settings.gateway_spool else None
+    spool = Spool(folder, settings.gateway_spool_bytes)
+    keeps = settings.gateway_spool
     openers = {f: protection.opener(f) for f in community.feeds} if protection else None
     resealers = {f: protection.resealer(f) for f in community.feeds} if protection else None
     signer = protection.recalls() if protection else None
@@ -75,8 +76,9 @@ def open_doors(
         disclosures=Disclosures(audit, shelf, decider.bundle.digest, clock),
         audit=audit,
         standings=standings,
-        desk=PublishingDesk(connection, topics, spool),
-        repeats=Repeats(database, secret),
+        desk=PublishingDesk(connection, topics, spool, keeps=keeps),
+        spool=spool,
+        repeats=Repeats(folder, secret, standings.taken_before),
         cursors=Cursors(secret, era_of=shelf.era),
         encoder_of=_encoders(secret, protection),
         doorkeeper=make_doorkeeper(settings, community, topics),

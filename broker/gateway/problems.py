@@ -4,6 +4,7 @@ What is absent and what is forbidden answer with the same bytes, so that nobody 
 refusal that something is there.
 """
 
+import sqlite3
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from math import ceil
@@ -14,7 +15,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from broker.errors import ClockWrong, KafkaUnavailable, KeeperUnavailable, LaliError, Rejected
+from broker.errors import (
+    ClockWrong,
+    KafkaUnavailable,
+    KeeperUnavailable,
+    LaliError,
+    Rejected,
+    StorageUnavailable,
+)
 from broker.metrics.web import count_problem
 from broker.model.exchange import Fault, ProblemDetails
 from broker.model.reason import Reason
@@ -24,6 +32,8 @@ MEDIA_TYPE = "application/problem+json"
 KAFKA_RETRY_SECONDS = 5
 #: How long to wait for an operator to set a clock, seconds.
 CLOCK_RETRY_SECONDS = 60
+#: The same for a file of the gateway's own that is locked, or whose disk is full.
+STORAGE_RETRY_SECONDS = 5
 
 #: Both ways in that a header can carry (RFC 6750, RFC 7617); browsers ask for the second.
 _CHALLENGE = 'Bearer realm="lali", Basic realm="lali", charset="UTF-8"'
@@ -141,21 +151,28 @@ def problem_of(error: Exception) -> Problem:
             return error
         case Rejected():
             return Problem(422, error.reason.value, errors=[(error.path, error.reason.value)])
-        case KafkaUnavailable() | KeeperUnavailable() | ClockWrong():
-            return _of_ourselves(error)
         case RequestValidationError():
             return _of_validation(error)
         case HTTPException():
             code = HTTPStatus(error.status_code).name
             return unauthenticated() if code == "UNAUTHORIZED" else Problem(error.status_code, code)
+    return _of_ourselves(error)
+
+
+def _of_ourselves(error: Exception) -> Problem:
+    """Return as a problem what is no fault of the caller's."""
+    match error:
+        case KafkaUnavailable():
+            return Problem(503, "KAFKA_UNAVAILABLE", retry_after=KAFKA_RETRY_SECONDS)
+        case KeeperUnavailable():
+            return Problem(503, "NOT_READY", retry_after=KAFKA_RETRY_SECONDS)
+        case ClockWrong():
+            return Problem(503, error.code, retry_after=CLOCK_RETRY_SECONDS)
+        case StorageUnavailable():
+            return Problem(503, error.code, retry_after=STORAGE_RETRY_SECONDS)
+        case sqlite3.OperationalError():  # reading waits for nobody
+            return Problem(503, "STORAGE_LOCKED", retry_after=STORAGE_RETRY_SECONDS)
     return Problem(500, "INTERNAL")
-
-
-def _of_ourselves(error: KafkaUnavailable | KeeperUnavailable | ClockWrong) -> Problem:
-    if isinstance(error, ClockWrong):
-        return Problem(503, error.code, retry_after=CLOCK_RETRY_SECONDS)
-    away = "KAFKA_UNAVAILABLE" if isinstance(error, KafkaUnavailable) else "NOT_READY"
-    return Problem(503, away, retry_after=KAFKA_RETRY_SECONDS)
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:

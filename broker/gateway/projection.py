@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
+from uuid import UUID
 
 from broker.errors import KafkaUnavailable
 from broker.gateway.database import Database
@@ -31,7 +32,7 @@ class Taker(Protocol):
     """Puts the records of its topics into tables."""
 
     def take(self, records: Sequence[ConsumerRecord]) -> None:
-        """Take *records* of one partition, in order, inside a transaction."""
+        """Take *records* of one partition, in order, inside a transaction, off the loop."""
 
     def forget(self, topic: str) -> None:
         """Empty what came from *topic*, inside a transaction: it was made anew."""
@@ -93,12 +94,24 @@ class Projection:
     async def _begin_anew(self) -> None:
         """Forget what comes from an earlier making of a topic."""
         identities = await topic_ids(self._connection, self._takers)
-        with self._database.transaction() as sql:
-            for topic, identity in identities.items():
-                if self._eras.differs(topic, identity):
-                    self._takers[topic].forget(topic)
-                    sql.execute("DELETE FROM position WHERE topic=?", (topic,))
-                self._eras.keep(topic, identity)
+        remade = [each[0] for each in identities.items() if self._eras.differs(*each)]
+        await self._database.off_loop(self._store_eras, identities, remade)
+        self._eras.renew()
+
+    def _store_eras(self, identities: Mapping[str, UUID], remade: Iterable[str]) -> None:
+        with self._database.transaction():
+            for topic in remade:
+                self._forget(topic)
+            for each in identities.items():
+                self._eras.keep(*each)
+
+    def _forget(self, topic: str) -> None:
+        self._takers[topic].forget(topic)
+        self._database.writer.execute("DELETE FROM position WHERE topic=?", (topic,))
+
+    def _start_over(self, topic: str) -> None:
+        with self._database.transaction():
+            self._forget(topic)
 
     async def _watch_eras(self) -> None:
         while True:
@@ -120,7 +133,8 @@ class Projection:
                 await self._drop(reader, partitions)
                 looked = loop.time()
             fetched = await reader.getmany(timeout_ms=200, max_records=_RECORDS_A_POLL)
-            self._take(fetched, {each: await reader.position(each) for each in fetched})
+            positions = {each: await reader.position(each) for each in fetched}
+            await self._take(fetched, positions)
             if loop.time() - told > _TOLD_EVERY_SECONDS:
                 await self._tell(reader, partitions)
                 told = loop.time()
@@ -129,6 +143,9 @@ class Projection:
 
     async def _drop(self, reader: Reader, partitions: list[Target]) -> None:
         firsts = await reader.beginning_offsets(partitions)
+        await self._database.off_loop(self._store_drops, firsts)
+
+    def _store_drops(self, firsts: Mapping[Target, int]) -> None:
         with self._database.transaction():
             for partition, first in firsts.items():
                 self._takers[partition.topic].dropped(partition, first)
@@ -137,9 +154,7 @@ class Projection:
         for partition, end in ends.items():
             stored = self._stored(partition)
             if stored > end:  # the topic was made anew: what is here is another's
-                with self._database.transaction() as sql:
-                    self._takers[partition.topic].forget(partition.topic)
-                    sql.execute("DELETE FROM position WHERE topic=?", (partition.topic,))
+                await self._database.off_loop(self._start_over, partition.topic)
                 stored = 0
             if stored:
                 reader.seek(partition, stored)
@@ -151,20 +166,25 @@ class Projection:
         found = self._database.connection.execute(query, tuple(partition)).fetchone()
         return int(found[0]) if found else 0
 
-    def _take(
+    async def _take(
         self, fetched: Mapping[Target, list[ConsumerRecord]], positions: Mapping[Target, int]
     ) -> None:
         if not fetched:
             return
+        await self._database.off_loop(self._store, fetched, positions)
+        by_taker = itertools.groupby(sorted({each.topic for each in fetched}), self._takers.get)
+        for taker, topics in by_taker:
+            if taker is not None:
+                taker.taken(list(topics))
+
+    def _store(
+        self, fetched: Mapping[Target, list[ConsumerRecord]], positions: Mapping[Target, int]
+    ) -> None:
         with self._database.transaction() as sql:
             for partition, records in fetched.items():
                 self._takers[partition.topic].take(records)
                 row = (*partition, positions[partition])
                 sql.execute("INSERT OR REPLACE INTO position VALUES(?,?,?)", row)
-        by_taker = itertools.groupby(sorted({each.topic for each in fetched}), self._takers.get)
-        for taker, topics in by_taker:
-            if taker is not None:
-                taker.taken(list(topics))
 
     async def _tell(self, reader: Reader, partitions: Iterable[Target]) -> None:
         for partition in partitions:

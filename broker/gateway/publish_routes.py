@@ -1,6 +1,6 @@
 """POST /v1/alerts: publish one alert or a batch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -9,14 +9,13 @@ from starlette.responses import Response
 from broker.errors import Rejected
 from broker.gateway import bodies
 from broker.gateway.answers import answer
-from broker.gateway.bodies import Sent, alerts_in, media_type, read_body
+from broker.gateway.bodies import alerts_in, media_type, read_body
 from broker.gateway.caller import Caller, Right, needs
-from broker.gateway.completing import Completing
 from broker.gateway.doors import Doors
 from broker.gateway.examples import DRAFT, LINES, PUBLISHED
 from broker.gateway.problems import KAFKA_RETRY_SECONDS, Problem, documented
-from broker.gateway.publishing import Outgoing, Taken
-from broker.gateway.repeats import KeyReused
+from broker.gateway.publication import Done, published
+from broker.gateway.repeats import Asked, KeyReused
 from broker.model.exchange import (
     BatchAnswer,
     Fault,
@@ -72,54 +71,25 @@ def router(doors: Doors) -> APIRouter:
         """
         body = await read_body(request, doors.settings.gateway_body_bytes)
         form, sent = alerts_in(body, media_type(request))
-        completing = _completing(doors, caller, body, idempotency_key)
-        prepared = [_prepared(completing, each, index) for index, each in enumerate(sent)]
-        results = await _published(doors, caller.unit, prepared)
+        asked = Asked.of(caller.unit, idempotency_key, body) if idempotency_key else None
+        try:
+            done = await published(doors, caller.unit, sent, asked)
+        except KeyReused:
+            raise Problem(409, "IDEMPOTENCY_KEY_REUSED") from None
+        results = [_result(each) for each in done]
         return _one(request, results[0]) if form == "one" else _batch(request, results)
 
     return routes
 
 
-def _completing(doors: Doors, caller: Caller, body: bytes, key: str | None) -> Completing:
-    if key is None:
-        return Completing(doors, caller.unit, doors.now())
-    try:
-        moment = doors.repeats.first_seen(caller.unit, key, body, doors.clock())
-    except KeyReused:
-        raise Problem(409, "IDEMPOTENCY_KEY_REUSED") from None
-    return Completing(doors, caller.unit, moment, key)
-
-
-def _prepared(completing: Completing, sent: Sent, index: int) -> Outgoing | Rejected:
-    try:
-        return completing.outgoing(sent, index)
-    except Rejected as rejected:
-        return rejected
-
-
-async def _published(
-    doors: Doors, unit: str, prepared: Sequence[Outgoing | Rejected]
-) -> list[PublishResult]:
-    ready = [each for each in prepared if isinstance(each, Outgoing)]
-    taken = await doors.desk.publish(unit, ready)
-    kept = [(e.alert_id, e.revision) for e, t in zip(ready, taken, strict=True) if _is_kept(t)]
-    doors.standings.note_published(unit, kept, doors.clock())
-    outcomes = iter(taken)
-    return [_result(each, outcomes) for each in prepared]
-
-
-def _is_kept(taken: Taken | Rejected) -> bool:
-    return taken in ("published", "spooled")
-
-
-def _result(prepared: Outgoing | Rejected, taken: Iterator[Taken | Rejected]) -> PublishResult:
-    if isinstance(prepared, Rejected):
-        return PublishResult(state=PublishState.REFUSED, errors=_faults(prepared))
-    outcome = next(taken)
-    named = {"alert_id": prepared.alert_id, "revision": prepared.revision}
-    if isinstance(outcome, Rejected):
-        return PublishResult(**named, state=PublishState.REFUSED, errors=_faults(outcome))
-    return PublishResult(**named, state=PublishState(outcome))
+def _result(done: Done) -> PublishResult:
+    if isinstance(done, Rejected):
+        return PublishResult(state=PublishState.REFUSED, errors=_faults(done))
+    alert, taken = done
+    named = {"alert_id": alert.alert_id, "revision": alert.revision}
+    if isinstance(taken, Rejected):
+        return PublishResult(**named, state=PublishState.REFUSED, errors=_faults(taken))
+    return PublishResult(**named, state=PublishState(taken))
 
 
 def _faults(rejected: Rejected) -> tuple[Fault, ...]:

@@ -9,7 +9,7 @@ import contextlib
 
 import structlog
 
-from broker.errors import KafkaUnavailable
+from broker.errors import KafkaUnavailable, TopicRefused
 from broker.wire.connection import Connection
 from broker.wire.sender import Sender, Sent
 
@@ -37,6 +37,8 @@ class Sending:
         sender = await self._started()
         try:
             task = await sender.begin(topic, key, value)
+        except TopicRefused:
+            raise  # the sender is well: whoever may write to other topics goes on
         except KafkaUnavailable:
             self._replace(sender)
             raise
@@ -67,7 +69,10 @@ class Sending:
             return self._sender
 
     def _look_at(self, sender: Sender, done: "asyncio.Task[Sent]") -> None:
-        if not done.cancelled() and isinstance(done.exception(), KafkaUnavailable):
+        if done.cancelled():
+            return
+        fault = done.exception()
+        if isinstance(fault, KafkaUnavailable) and not isinstance(fault, TopicRefused):
             self._replace(sender)
 
     def _replace(self, sender: Sender) -> None:

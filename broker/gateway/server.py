@@ -22,6 +22,7 @@ from broker.pipeline.supervise import supervise
 
 log = structlog.get_logger()
 
+_FORGOTTEN_EVERY_SECONDS = 3600.0
 #: Requests under way may end within this, seconds, when the gateway is stopped.
 _GRACE_SECONDS = 5
 
@@ -92,7 +93,9 @@ class Gateway:
         loops = {
             "ledger": doors.holdings.follow,
             "feeds": doors.projection.follow,
-            "spool": doors.desk.drain,
+            "spool": doors.desk.draining.run,
+            "notes": doors.standings.keep_notes,
+            "keys": self._forget_keys,
         }
         if doors.cluster_clock is not None:
             loops["clock"] = doors.cluster_clock.follow
@@ -108,7 +111,15 @@ class Gateway:
             await asyncio.gather(*tasks, return_exceptions=True)
             await doors.desk.stop()
             await doors.audit.stop()
-            doors.database.close()
+            await asyncio.to_thread(doors.close)
+
+    async def _forget_keys(self) -> None:
+        """Forget idempotency keys that are over, by a clock that agrees with the cluster's."""
+        doors = self.doors
+        while True:
+            if doors.clock_fault() is None:
+                await doors.repeats.forget(doors.clock())
+            await asyncio.sleep(_FORGOTTEN_EVERY_SECONDS)
 
 
 async def _again(follow: Callable[[], Awaitable[None]], what: str, stopping: asyncio.Event) -> None:

@@ -127,17 +127,27 @@ class Shelf:
     def dropped(self, partition: Target, first: int) -> None:
         """Drop what Kafka has dropped, too: by its word alone, never by this machine's clock."""
         row = (self._feeds[partition.topic], partition.partition, first)
-        self._sql.execute("DELETE FROM shelved WHERE feed=? AND partition=? AND offset<?", row)
+        query = "DELETE FROM shelved WHERE feed=? AND partition=? AND offset<?"
+        self._database.writer.execute(query, row)
+
+    async def note_recorded(self, shelved: Iterable[Shelved]) -> None:
+        """Do as `mark_recorded` does, off the event loop.
+
+        Raises:
+            StorageUnavailable: It will be recorded once more.
+        """
+        await self._database.off_loop(self.mark_recorded, list(shelved))
 
     def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Shelve *records* of one partition."""
         rows = [row for record in records if (row := self._row(record))]
         marks = ",".join("?" * 8)
-        self._sql.executemany(f"INSERT OR IGNORE INTO shelved VALUES({marks},0)", rows)
+        query = f"INSERT OR IGNORE INTO shelved VALUES({marks},0)"
+        self._database.writer.executemany(query, rows)
 
     def forget(self, topic: str) -> None:
         """Empty a feed."""
-        self._sql.execute("DELETE FROM shelved WHERE feed=?", (self._feeds[topic],))
+        self._database.writer.execute("DELETE FROM shelved WHERE feed=?", (self._feeds[topic],))
 
     def taken(self, topics: Iterable[str]) -> None:
         """Wake those who wait for these feeds."""

@@ -13,6 +13,7 @@ import structlog
 from broker.audit.log import AuditEntry, read_entry
 from broker.errors import Rejected
 from broker.gateway.database import Database
+from broker.gateway.notes import Note, Notes, newest_first
 from broker.gateway.ownership import Ownership
 from broker.model.standing import AlertStanding, RevisionStanding, State
 from broker.pipeline.holdings import Holding, Holdings
@@ -42,13 +43,19 @@ class Standings:
     def __init__(self, database: Database, holdings: Holdings) -> None:
         self._database = database
         self._sql = database.connection
+        self._notes = Notes(database)
         self.ownership = Ownership(database, holdings)
 
     def note_published(self, unit: str, alerts: Iterable[tuple[UUID, int]], at: int) -> None:
-        """Remember that *unit* published *alerts*: until accept has them nothing else does."""
-        rows = [(alert_id.bytes, revision, unit, at) for alert_id, revision in alerts]
-        with self._database.transaction() as sql:
-            sql.executemany("INSERT OR IGNORE INTO published VALUES(?,?,?,?)", rows)
+        """Remember that *unit* published *alerts*: until accept has them nothing else does.
+
+        At once and in memory: Kafka has them, whatever becomes of the gateway's own file.
+        """
+        self._notes.add(Note(alert_id, revision, unit, at) for alert_id, revision in alerts)
+
+    async def keep_notes(self) -> None:
+        """Put what was noted into the gateway's file, until cancelled."""
+        await self._notes.keep()
 
     def of(self, alert_id: UUID, unit: str, now: int) -> AlertStanding | None:
         """Return what *unit* may know of an alert, or None if it is none of its own.
@@ -57,8 +64,7 @@ class Standings:
         alert is another's or nobody's takes the same look-ups, and no more.
         """
         owns = self.ownership.owns(alert_id, unit)
-        query = "SELECT revision, at FROM published WHERE alert_id=? AND unit=?"
-        noted = self._sql.execute(query, (alert_id.bytes, unit)).fetchall()
+        noted = self._notes.of(alert_id, unit)
         query = "SELECT 1 FROM entry WHERE alert_id=? AND originator=? LIMIT 1"
         decided = self._sql.execute(query, (alert_id.bytes, unit)).fetchone()
         if not noted and decided is None:
@@ -80,7 +86,17 @@ class Standings:
               UNION ALL SELECT alert_id, at FROM entry WHERE originator=?1)
             GROUP BY alert_id ORDER BY first DESC, alert_id LIMIT ?2"""
         rows = self._sql.execute(query, (unit, limit))
-        return [(UUID(bytes=alert_id), first) for alert_id, first in rows]
+        kept = [(UUID(bytes=alert_id), first) for alert_id, first in rows]
+        return newest_first([*kept, *self._notes.by(unit)])[:limit]
+
+    def taken_before(self, unit: str, first: bytes, end: bytes) -> frozenset[UUID]:
+        """Return the alerts of *unit* that route took, with ids from *first* to before *end*."""
+        query = (
+            "SELECT DISTINCT alert_id FROM entry WHERE alert_id>=? AND alert_id<? "
+            "AND originator=? AND kind='DECIDED'"
+        )
+        rows = self._sql.execute(query, (first, end, unit))
+        return frozenset(UUID(bytes=alert_id) for (alert_id,) in rows)
 
     def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Take entries of the audit log."""
@@ -88,13 +104,14 @@ class Standings:
         rows = [_row(entry) for entry in entries if entry.kind in _TOLD and entry.alert_id]
         erased = [(row[1],) for row in rows if row[2] == "ERASED"]
         query = "DELETE FROM shelved WHERE alert_id=? AND kind='RELEASE'"
-        self._sql.executemany(query, erased)  # its recalls stay: who holds it must learn of them
+        sql = self._database.writer
+        sql.executemany(query, erased)  # its recalls stay: who holds it must learn of them
         marks = ",".join("?" * 10)
-        self._sql.executemany(f"INSERT OR IGNORE INTO entry VALUES({marks})", rows)
+        sql.executemany(f"INSERT OR IGNORE INTO entry VALUES({marks})", rows)
 
     def forget(self, topic: str) -> None:  # noqa: ARG002 - there is one
         """Empty what came from the audit log."""
-        self._sql.execute("DELETE FROM entry")
+        self._database.writer.execute("DELETE FROM entry")
 
     def taken(self, topics: Iterable[str]) -> None:
         """Nobody waits for it."""

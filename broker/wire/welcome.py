@@ -19,7 +19,7 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 
-from broker.errors import KafkaRefused, KafkaUnavailable
+from broker.errors import KafkaRefused, KafkaUnavailable, TopicRefused
 from broker.wire.connection import Connection
 
 #: OpenSSL's codes: the certificate names another host, or another address.
@@ -70,7 +70,8 @@ def denied(error: BaseException) -> KafkaRefused | None:
         )
     for kind, what in _DENIED.items():
         if isinstance(error, kind):
-            return KafkaRefused(f"NOT_AUTHORISED: no right to this {what}")
+            refused = TopicRefused if what == "topic" else KafkaRefused
+            return refused(f"NOT_AUTHORISED: no right to this {what}")
     return None
 
 

@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from broker.errors import LaliError, Rejected
-from broker.gateway.completing import Completing
+from broker.errors import LaliError, Rejected, StorageUnavailable
 from broker.gateway.doors import Doors
 from broker.gateway.form.drafting import draft_of
 from broker.gateway.form.typed import Typed
-from broker.gateway.repeats import KeyReused
+from broker.gateway.publication import published
+from broker.gateway.repeats import Asked, KeyReused
 
 
 class AlreadySent(LaliError):
@@ -25,18 +25,19 @@ async def send(doors: Doors, unit: str, typed: Typed) -> UUID:
         AlreadySent, NotSent: As they say.
         Rejected: It cannot be published.
     """
-    key = f"form-{typed.draft}"
+    asked = Asked.of(unit, f"form-{typed.draft}", typed.body())
+    draft = draft_of(typed, doors.community.units[unit])
     try:
-        moment = doors.repeats.first_seen(unit, key, typed.body(), doors.clock())
+        (done,) = await published(doors, unit, [draft], asked)
     except KeyReused:
         raise AlreadySent from None
-    draft = draft_of(typed, doors.community.units[unit])
-    outgoing = Completing(doors, unit, moment, key).outgoing(draft, 0)
-    (taken,) = await doors.desk.publish(unit, [outgoing])
+    except StorageUnavailable:
+        raise NotSent from None
+    if isinstance(done, Rejected):
+        raise done
+    outgoing, taken = done
     if isinstance(taken, Rejected):
         raise taken
     if taken == "unavailable":
         raise NotSent
-    known = [(outgoing.alert_id, outgoing.revision)]
-    doors.standings.note_published(unit, known, doors.clock())
     return outgoing.alert_id
