@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from broker.model.alert import Alert
+from broker.model.compartment import ALL_COMPARTMENTS
 from broker.model.release import Release
 from broker.pipeline.project import Projector, encode_moment, recall
 from broker.protect.recall_seal import RecallStatement
@@ -44,7 +45,7 @@ def make_label(**overrides: Any) -> dict[str, Any]:
 
 
 def make_compartments(mark: str = "SYNTHETIC") -> dict[str, Any]:
-    """Return content for all twelve compartments; every text carries *mark* and the slot."""
+    """Return content for all compartments; every text carries *mark* and the slot."""
 
     def text(slot: str) -> str:
         return f"{mark}-{slot}"
@@ -69,7 +70,7 @@ def make_compartments(mark: str = "SYNTHETIC") -> dict[str, Any]:
         "suspects": {"persons": [{"pid": "p2", "roles": ["SUSPECT"], "names": [text("suspects")]}]},
         "documents": {"items": [{"kind": "VISA", "number": text("documents"), "holder": "p2"}]},
         "conveyances": {"items": [{"kind": "VESSEL", "name": text("conveyances")}]},
-        "movement": {"legs": [{"kind": "TRANSIT", "place": text("movement"), "locode": "FJSUV"}]},
+        "movement": {"legs": [{"kind": "TRANSIT", "locode": "FJSUV"}]},
         "assessment": {"text": text("assessment")},
         "source": {"organisation": text("source"), "text": text("source")},
         "evidence": {
@@ -83,6 +84,9 @@ def make_compartments(mark: str = "SYNTHETIC") -> dict[str, Any]:
             ]
         },
         "contact": {"desk": text("contact"), "phone": "+6799990000"},
+        "places": {"items": [{"leg": 0, "name": text("places"), "address": text("places")}]},
+        "owners": {"items": [{"conveyance": 0, "owner": text("owners")}]},
+        "safe_contact": {"how": text("safe_contact")},
     }
 
 
@@ -103,7 +107,7 @@ def make_alert(
     )
 
 
-def make_release(alert: Alert, mask: int = (1 << 12) - 1) -> Release:
+def make_release(alert: Alert, mask: int = ALL_COMPARTMENTS) -> Release:
     """Return the release of *alert* that shows the compartments in *mask*."""
     value = encode_alert(alert)
     start = read_head(value)[3]

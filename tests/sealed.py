@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 from broker.errors import Rejected
 from broker.model.alert import Alert
-from broker.model.compartment import COMPARTMENTS
+from broker.model.compartment import ALL_COMPARTMENTS, COMPARTMENTS
 from broker.pipeline.accepted import intake_header, read_accepted, statement_header
 from broker.pipeline.known import Audience
 from broker.pipeline.open_release import ReleaseOpener, vault_share
@@ -38,7 +38,7 @@ FIJI, SAMOA, TONGA = UNITS = ("fiji-immigration", "samoa-police", "tonga-customs
 #: Feed, and the unit that it belongs to; the hub keeps the key of the last.
 FEEDS = {"samoa-cases": SAMOA, "tonga-border": TONGA, "tonga-files": TONGA}
 OWN, OTHER, ENTRUSTED = FEEDS
-ALL = (1 << 12) - 1
+ALL = ALL_COMPARTMENTS
 _SCRATCH = TemporaryDirectory(prefix="lali-test-keys-")  # gone when the tests end
 BUNDLE = hashlib.sha256(b"a bundle").digest()
 RED = {"tlp": "RED", "distribution": {"named_recipients": [SAMOA]}}

@@ -35,7 +35,7 @@ def neighbour(unit=UNIT):
 
 def canary_alert(**label):
     """Return an alert that is accepted, with a canary in every text."""
-    return make_alert(mark="CNRY", distribution={"legal_basis": "CNRY-basis"}, **label)
+    return make_alert(mark="CNRY", distribution={"releasable_to": ["cnry-basis"]}, **label)
 
 
 def key_of(alert):

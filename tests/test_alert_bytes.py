@@ -115,9 +115,9 @@ def test_slots_are_found_where_they_lie(record):
     found = Slots(value, start)
 
     contents = [record["compartments"][name]["content"] for name in NAMES]
-    assert [found.content(value, number) for number in range(12)] == contents
-    assert [found.commitment(value, number) for number in range(12)] == [
-        bytes([number]) * 32 for number in range(12)
+    assert [found.content(value, number) for number in range(len(NAMES))] == contents
+    assert [found.commitment(value, number) for number in range(len(NAMES))] == [
+        bytes([number]) * 32 for number in range(len(NAMES))
     ]
     assert found.present == sum(1 << n for n, c in enumerate(contents) if c is not None)
 

@@ -7,6 +7,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from broker.client import Subscriber
+from broker.model.compartment import ALL_COMPARTMENTS
 from broker.model.release import ReleaseKind
 from broker.testing import NOON, alert_id_of, make_alert, make_label, make_recall
 from broker.wire import varint
@@ -21,7 +22,7 @@ from broker.wire.release_bytes import (
 
 UNIT = make_label()["originator"]
 FEED = "apia-desk"
-ALL = (1 << 12) - 1
+ALL = ALL_COMPARTMENTS
 kafka_needed = pytest.mark.kafka
 
 

@@ -16,7 +16,7 @@ from connecting import (
 
 from broker.errors import RecipientRefused, RecipientUnavailable
 from broker.model.alert import Compartments
-from broker.model.compartment import COMPARTMENTS, Compartment, mask_of
+from broker.model.compartment import ALL_COMPARTMENTS, COMPARTMENTS, Compartment, mask_of
 from broker.model.release import ReleaseKind
 from broker.testing import make_alert, make_recall, make_release
 from broker.wire.admin import apply_topics
@@ -60,7 +60,7 @@ async def test_a_release_is_handed_over_whole(connector, partner):
 
     (taken,) = await partner.taken()
     assert taken.view == decode_release(release.value, with_record=True)
-    assert taken.view.compartments.mask == (1 << 12) - 1
+    assert taken.view.compartments.mask == ALL_COMPARTMENTS
     assert (receipt.feed, receipt.alert_id, receipt.revision) == (FEED, ALERT, 1)
     assert receipt.kind is ReleaseKind.RELEASE
     assert receipt.reference

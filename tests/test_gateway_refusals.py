@@ -96,7 +96,7 @@ def whole_draft():
         "named_recipients": [UNIT_OF_FEED],
         "consent_scope": ["POLICE"],
         "onward": "ASK",
-        "legal_basis": "SYNTHETIC",
+        "legal_basis": "MEMORANDUM",
     }
     return {
         "label": label,

@@ -49,7 +49,7 @@ def test_there_are_as_many_countries_as_the_standard_assigns():
 @given(mask=st.integers(0, ALL_COMPARTMENTS))
 def test_a_mask_and_its_compartments_are_the_same_thing(mask):
     assert mask_of(compartments_in(mask)) == mask
-    assert len(COMPARTMENTS) == 12
+    assert len(COMPARTMENTS) == 15
 
 
 def person(pid, *roles):

@@ -26,6 +26,7 @@ RELEASE_WIRE_ONLY = {
     "distribution_commitment",
     "recipient_key",
     "slot_keys",
+    "more_slot_keys",
     "feed_key",
 }
 RELEASE_VIEW_ONLY = {"compartments", "sealed", "doubt", "record"}

@@ -17,6 +17,7 @@ from sealed import (
 )
 from signing import both_refuse, published, release, signed_anew, verified
 
+from broker.model.compartment import COMPARTMENTS
 from broker.protect.signature import SIGN, is_valid
 from broker.protect.statement import commit_distribution, make_statement
 from broker.wire.sealing import AlertParts, ReleaseParts
@@ -138,7 +139,7 @@ def test_a_signature_by_a_stronger_curve_counts_as_little_as_any_other():
 SLOTS = AlertParts(published()).slots
 
 
-@given(st.integers(0, 12 * 32 * 8 - 1))
+@given(st.integers(0, len(COMPARTMENTS) * 32 * 8 - 1))
 def test_a_bit_changed_in_any_commitment_is_refused(bit):
     slot, within = divmod(bit, 32 * 8)
     for value, slots, act in (
@@ -154,7 +155,7 @@ def test_a_bit_changed_in_any_commitment_is_refused(bit):
 def test_a_bit_changed_in_label_or_distribution_changes_the_statement(data):
     parts = AlertParts(published())
     salt = parts.seal.distribution_salt
-    commitments = b"".join(parts.slots.commitment(published(), n) for n in range(12))
+    commitments = b"".join(parts.slots.commitment(published(), n) for n in range(len(COMPARTMENTS)))
     part = data.draw(st.sampled_from(["label", "distribution", "salt"]))
     whole = {"label": parts.label, "distribution": parts.distribution, "salt": salt}
     bit = data.draw(st.integers(0, len(whole[part]) * 8 - 1))

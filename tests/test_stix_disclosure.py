@@ -10,7 +10,8 @@ from broker.stix import objects_of
 from broker.testing import make_alert, make_compartments
 
 CANARY = {name.value: f"CNRY-{name.value}" for name in COMPARTMENTS} | {
-    "victim_profile": "CNRY-profile"
+    "victim_profile": "CNRY-profile",
+    "movement": "FJSUV",  # codes only: there is no room for a canary
 }
 
 

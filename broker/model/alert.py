@@ -4,7 +4,7 @@
 `broker.pipeline.project` makes a `Release`, from bytes that policy has decided on.
 """
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import model_validator
 
@@ -12,10 +12,14 @@ from broker.model import content
 from broker.model.base import Model
 from broker.model.compartment import COMPARTMENTS, mask_of
 from broker.model.label import Distribution, Label
+from broker.model.parting import parted
 
 
 class Compartments(Model):
-    """The twelve slots, in wire order; each holds its content or nothing."""
+    """The slots, in wire order; each holds its content or nothing.
+
+    What is written with an exact part in its old place is read with it in its own.
+    """
 
     summary: content.Summary | None = None
     indicators: content.Indicators | None = None
@@ -29,6 +33,14 @@ class Compartments(Model):
     source: content.Source | None = None
     evidence: content.Evidence | None = None
     contact: content.Contact | None = None
+    places: content.Places | None = None
+    owners: content.Owners | None = None
+    safe_contact: content.SafeContact | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _exact_parts_apart(cls, given: Any) -> Any:
+        return parted(given) if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _victims_are_only_in_victims(self) -> Self:

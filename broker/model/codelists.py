@@ -38,6 +38,17 @@ DIMENSIONS = frozenset(
 )
 STRENGTHS = frozenset("STRONG MEDIUM WEAK".split())
 
+#: Kinds of law or agreement that an alert may be shared under. The list is ours; it stands in
+#: clear on the wire, so there are no words of one's own in it.
+LEGAL_BASES = frozenset(
+    "PALERMO_ARTICLE_6 PALERMO_ARTICLE_9 PALERMO_ARTICLE_10 UNTOC_ARTICLE_18 UNTOC_ARTICLE_27 "
+    "SMUGGLING_PROTOCOL CHILD_RIGHTS_CONVENTION MUTUAL_ASSISTANCE_TREATY "
+    "PTCN_DECLARATION_OF_PARTNERSHIP PIDC_CONSTITUTION OCO_ARRANGEMENT MEMORANDUM "
+    "NATIONAL_IMMIGRATION_ACT NATIONAL_POLICE_ACT NATIONAL_CUSTOMS_ACT "
+    "NATIONAL_TRAFFICKING_ACT NATIONAL_CHILD_PROTECTION_ACT COURT_ORDER CONSENT "
+    "VITAL_INTERESTS OTHER".split()
+)
+
 #: ISO 3166-1 alpha-2, officially assigned.
 COUNTRIES = frozenset(
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO "
@@ -73,4 +84,5 @@ DocumentFlag = Annotated[str, AfterValidator(among(DOCUMENT_FLAGS))]
 LegKind = Annotated[str, AfterValidator(among(LEG_KINDS))]
 Precision = Annotated[str, AfterValidator(among(PRECISIONS))]
 Dimension = Annotated[str, AfterValidator(among(DIMENSIONS))]
+LegalBasis = Annotated[str, AfterValidator(among(LEGAL_BASES))]
 Strength = Annotated[str, AfterValidator(among(STRENGTHS))]

@@ -4,7 +4,6 @@ Codes that policy never reads are plain strings checked against code lists where
 are closed (`broker.model.codelists`), so that new codes of a standard need no new schema.
 """
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -12,11 +11,32 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from broker.model import codelists, codes
-from broker.model.base import Code, Country, Language, Line, Model, Moment, Text, Zone
+from broker.model.base import Code, Country, Language, Line, Model, Text, Zone
 from broker.model.bounds import BirthDate, PaperDate
+from broker.model.travel import (
+    Conveyance,
+    Conveyances,
+    Leg,
+    Movement,
+    Owner,
+    Owners,
+    Place,
+    Places,
+)
+
+#: What moves people is told in a module of its own, and belongs here like the rest.
+__all__ = [
+    "Conveyance",
+    "Conveyances",
+    "Leg",
+    "Movement",
+    "Owner",
+    "Owners",
+    "Place",
+    "Places",
+]
 
 Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Locode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[A-Z2-9]{3}$")]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
 
 
@@ -170,47 +190,6 @@ class Documents(Model):
     items: tuple[Document, ...] = Field(min_length=1, max_length=500)
 
 
-class Conveyance(Model):
-    """A vessel, flight or vehicle."""
-
-    kind: codes.ConveyanceKind
-    name: Line | None = None
-    imo_number: Annotated[str, StringConstraints(pattern=r"^[0-9]{7}$")] | None = None
-    imo_valid: bool | None = Field(None, description="Whether the check digit matches.")
-    mmsi: Annotated[str, StringConstraints(pattern=r"^[0-9]{9}$")] | None = None
-    call_sign: Line | None = None
-    flag: Country | None = None
-    past_flags: tuple[Country, ...] = ()
-    owner: Line | None = None
-    carrier: Line | None = None
-    number: Line | None = Field(None, description="Flight number or registration plate.")
-    on: date | None = None
-
-
-class Conveyances(Model):
-    """How people are moved."""
-
-    items: tuple[Conveyance, ...] = Field(min_length=1, max_length=100)
-
-
-class Leg(Model):
-    """One leg or place of the route (HTCDS hte_Type)."""
-
-    kind: codelists.LegKind = Field(description="RECRUITMENT, TRANSIT, EXPLOITATION, RETURN.")
-    country: Country | None = None
-    locode: Locode | None = Field(None, description="UN/LOCODE of port or place.")
-    place: Line | None = None
-    arrives_at: Moment | None = None
-    departs_at: Moment | None = None
-    precision: codelists.Precision | None = Field(None, description="EXACT, DAY, WEEK, MONTH.")
-
-
-class Movement(Model):
-    """The route, in order."""
-
-    legs: tuple[Leg, ...] = Field(min_length=1, max_length=100)
-
-
 class Assessment(Model):
     """The originator's judgement, in free text."""
 
@@ -246,11 +225,16 @@ class Evidence(Model):
 
 
 class Contact(Model):
-    """Whom to call, and how to do it safely."""
+    """Which desk to call."""
 
     desk: Line
     phone: Phone | None = None
     secure_channel: Line | None = None
-    safe_contact: Line | None = Field(None, description="How to reach a victim without harm.")
     do_not_approach: bool = False
     case_id: UUID | None = None
+
+
+class SafeContact(Model):
+    """How to reach a victim."""
+
+    how: Line = Field(description="How to reach a victim without harm.")

@@ -11,8 +11,9 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from broker.model import codes
-from broker.model.base import Country, Id, Line, Model, Moment
+from broker.model.base import Country, Id, Model, Moment
 from broker.model.bounds import EmbargoMoment
+from broker.model.codelists import LegalBasis
 
 _Countries = Annotated[tuple[Country, ...], Field(max_length=32)]
 _Names = Annotated[tuple[Id, ...], Field(max_length=64)]
@@ -88,5 +89,7 @@ class Distribution(Model):
     embargo_until: EmbargoMoment | None = Field(
         None, description="Nothing is released before this."
     )
-    legal_basis: Line | None = None
+    legal_basis: LegalBasis | None = Field(
+        None, description="Kind of law or agreement; a code, as it is not sealed."
+    )
     retention_class: codes.Retention = codes.Retention.DAYS_90

@@ -16,6 +16,7 @@ from broker.pipeline.retention import retention_ms
 from broker.policy.facts import Facts
 from broker.wire import record_bytes
 from broker.wire.alert_bytes import AttributesIndex, View, read_attributes
+from broker.wire.layout import LATEST, Layout
 from broker.wire.outbox import Fanout
 from broker.wire.partition import Target
 from broker.wire.plan_codec import encode_plan
@@ -50,7 +51,7 @@ class Decided:
     plan_record: bytes
     audiences: tuple[Audience, ...]
     failed: bool
-    firsts: dict[tuple[int, int], "First"] = field(default_factory=dict)
+    firsts: dict[tuple[int, int, int], "First"] = field(default_factory=dict)
 
 
 class First(NamedTuple):
@@ -119,12 +120,19 @@ class KnownLabels:
                 known.decided[facts] = decided
         return decided
 
-    def first(self, known: Known, decided: Decided, present: int, revision: int) -> First:
+    def first(
+        self,
+        known: Known,
+        decided: Decided,
+        present: int,
+        revision: int,
+        layout: Layout = LATEST,
+    ) -> First:
         """Return what the records of a first revision end in, and who holds it."""
-        key = (present, revision)
+        key = (present, revision, layout.slots)
         made = decided.firsts.get(key)
         if made is None:
-            made = decided.firsts[key] = _first(known, decided, present, revision)
+            made = decided.firsts[key] = _first(known, decided, present, revision, layout)
         return made
 
     def _decide(self, known: Known, facts: Facts) -> Decided:
@@ -152,9 +160,9 @@ class KnownLabels:
         return found
 
 
-def _first(known: Known, decided: Decided, present: int, revision: int) -> First:
+def _first(known: Known, decided: Decided, present: int, revision: int, layout: Layout) -> First:
     holders = tuple(
-        Holder(feed, revision, audience.mask & present, recalled=False)
+        Holder(feed, revision, layout.shown(audience.mask) & present, recalled=False)
         for audience in decided.audiences
         for feed in audience.feeds
     )

@@ -80,7 +80,8 @@ class ReleaseOpener:
             info = alert_info(parts.alert_id, parts.revision, key_id)
             alert_key = self._unwrapper.unwrap(key_id, parts.recipient_key.wrapped, info)
             return AlertKeys(alert_key, parts.alert_id, parts.revision).open
-        keys = open_slot_keys(parts.slot_keys or b"", self._release_key(parts, bound), bound)
+        release_key, count = self._release_key(parts, bound), parts.slots.layout.slots
+        keys = open_slot_keys(parts.slot_keys or b"", release_key, bound, count)
 
         def opened(number: int, sealed: bytes) -> bytes | None:
             key = keys[number]

@@ -13,6 +13,7 @@ from broker.wire import varint
 from broker.wire.alert_bytes import UUID_BYTES, Slots
 from broker.wire.alert_codec import refuse_shape
 from broker.wire.codec import FRAME_BYTES, decode_trusted
+from broker.wire.layout import layout_of
 from broker.wire.release_bytes import encode_recall, encode_release, narrow_release, plain_closing
 from broker.wire.sealing import ReleaseParts
 from broker.wire.tails import encode_release_tail
@@ -66,7 +67,11 @@ class Projector:
             plain_closing(self._value, self.slots_end) if closing is None else closing,
         )
         identity = self._value[FRAME_BYTES : FRAME_BYTES + UUID_BYTES]
-        return Release(ReleaseKind.RELEASE, identity, self._revision, mask & self.present, value)
+        return Release(ReleaseKind.RELEASE, identity, self._revision, self.shown(mask), value)
+
+    def shown(self, mask: int) -> int:
+        """Return what a recipient that may see *mask* is shown: its disclosure profile."""
+        return self._slots.shown(mask)
 
 
 def recall(said: RecallStatement, signer: RecallSigner | None) -> Release:
@@ -104,10 +109,13 @@ def read_release(value: bytes) -> Release:
 
 def narrow(release: Release, mask: int) -> Release:
     """Return *release* with every compartment outside *mask* dropped; it never adds."""
-    if release.profile & ~mask == 0:
+    if release.kind is not ReleaseKind.RELEASE:
+        return release
+    kept = release.profile & layout_of(release.value).shown(mask)
+    if kept == release.profile:
         return release
     value = narrow_release(release.value, mask)
-    return Release(release.kind, release.identity, release.revision, release.profile & mask, value)
+    return Release(release.kind, release.identity, release.revision, kept, value)
 
 
 def opened(release: Release, opener: ReleaseOpener) -> Release:

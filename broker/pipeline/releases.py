@@ -49,7 +49,7 @@ class SealedReleases:
     def write(self, outbox: Outbox, projector: Projector, audience: Audience) -> Release:
         """Write one release, ending differently for each feed of *audience*."""
         release_key = new_release_key()
-        closing = self._sealed.closing(audience.mask & projector.present, release_key)
+        closing = self._sealed.closing(projector.shown(audience.mask), release_key)
         release = projector.project(audience.mask, audience.acknowledge, closing)
         ends = self._sealer.ends(self._sealed, audience.feeds, release_key)
         outbox.add_sealed(audience.fanout, self._alert.key, release.value, ends)

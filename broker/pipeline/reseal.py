@@ -50,7 +50,8 @@ class Resealer:
         keys = AlertKeys(alert_key, parts.alert_id, parts.revision)
         bound, release_key = bound_to(parts.alert_id, parts.revision), new_release_key()
         session = self._session()
-        slot_keys = seal_slot_keys(keys.slots, parts.slots.present, release_key, bound)
+        of_slots = keys.first(parts.slots.layout.slots)
+        slot_keys = seal_slot_keys(of_slots, parts.slots.present, release_key, bound)
         given = masked(release_key, keys.share) if session.entrusted else release_key
         return with_slot_keys(value, slot_keys, session.wrap(given, bound))
 

@@ -22,6 +22,7 @@ from broker.pipeline.route_tally import RouteTally
 from broker.pipeline.seal_release import ReleaseSealer
 from broker.policy.facts import Facts
 from broker.wire.consumer import ConsumerRecord
+from broker.wire.layout import layout_of
 from broker.wire.outbox import Outbox
 from broker.wire.topics import Topics
 
@@ -169,7 +170,8 @@ class PartitionRouter:
         if releases is not None:
             for audience in decided.audiences:
                 releases.write(outbox, projector, audience)
-        first = self._known.first(known, decided, projector.present, alert.revision)
+        layout = layout_of(alert.value)
+        first = self._known.first(known, decided, projector.present, alert.revision, layout)
         self._stage(outbox, routed, first.ledger_tail, first.holders)
         self._records.first_decided(outbox, alert, known.originator, first.audit_tail)
         self._tally.first(known, decided)

@@ -20,6 +20,7 @@ from broker.protect.release_seal import FeedSession, masked, seal_slot_keys
 from broker.protect.slot_seal import AlertKeys, bound_to
 from broker.protect.vault import Vault
 from broker.wire.consumer import ConsumerRecord
+from broker.wire.layout import layout_of
 from broker.wire.release_bytes import end_to_end_closing, sealed_closing
 from broker.wire.sealing import AlertParts
 from broker.wire.tails import encode_alert_tail
@@ -35,6 +36,7 @@ class SealedAlert:
 
     def __init__(self, alert: Accepted, keys: AlertKeys, slots_end: int) -> None:
         assert alert.distribution_commitment is not None
+        self._slot_keys = keys.first(layout_of(alert.value).slots)
         self.keys = keys
         self.bound = bound_to(alert.alert_id, alert.revision)
         self._commitment = alert.distribution_commitment
@@ -42,7 +44,7 @@ class SealedAlert:
 
     def closing(self, mask: int, release_key: bytes) -> bytes:
         """Return what follows the slots of the releases that show *mask*."""
-        slot_keys = seal_slot_keys(self.keys.slots, mask, release_key, self.bound)
+        slot_keys = seal_slot_keys(self._slot_keys, mask, release_key, self.bound)
         return sealed_closing(self._signature, self._commitment, slot_keys)
 
 
@@ -109,7 +111,8 @@ class ReleaseSealer:
         own = next((wrap for wrap in parts.seal.recipients if wrap.owner == unit), None)
         seal_bytes = len(encode_alert_tail(None, parts.seal)) - 1
         signature = alert.value[parts.slots.end : -seal_bytes]
-        return end_to_end_closing(signature, alert.distribution_commitment, own)
+        commitment, layout = alert.distribution_commitment, parts.slots.layout
+        return end_to_end_closing(layout, signature, commitment, own)
 
     def _session(self, feed: str) -> FeedSession:
         session = self._sessions.get(feed)

@@ -61,6 +61,10 @@ def action_entity(action: str) -> pst.EntityUid:
     return pst.EntityUid(pst.EntityType("Action", (NAMESPACE,)), action)
 
 
+#: The group of everything in which words of somebody's own can stand.
+FREE_LINES = action_entity("see_free_lines")
+
+
 def _permit_in(entity: pst.EntityUid) -> cedarpy.PolicySet:
     anyone = pst.ScopeAny()
     rule = pst.Template("in", "permit", anyone, pst.ActionIn((entity,)), anyone, (), {})

@@ -57,12 +57,16 @@ def load_bundle(folder: Path) -> Bundle:
     _refuse_unfit(schema_file, schema, directory)
     rules = _rules(texts, schema_text)
     named = {entity for rule in rules for entity in rule.named_actions}
+    try:
+        groups = groups_of(schema, named)
+    except ValueError as error:
+        raise BundleInvalid([f"{schema_file.name}: {error}"]) from None
     return Bundle(
         folder=folder,
         digest=_digest(folder, contents),
         community=directory,
         schema=schema,
-        rules=RuleSet(rules, groups_of(schema, named)),
+        rules=RuleSet(rules, groups),
     )
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from cedarpy import pst
 
 from broker.model.codes import Purpose, RecipientClass
-from broker.policy.actions import ACTIONS
+from broker.model.compartment import COMPARTMENTS
+from broker.model.free_lines import free_lines
+from broker.policy.actions import ACTIONS, FREE_LINES, groups_of
 from broker.policy.bundle import Bundle
 from broker.policy.cases import Tried
 from broker.policy.entities import ATTRIBUTES
@@ -40,6 +42,7 @@ def lint(bundle: Bundle, tried: list[Tried]) -> list[Finding]:
         for t in tried
         if t.differences
     ]
+    findings += [Finding("error", "schema.cedarschema", text) for text in _ungrouped(bundle)]
     seen: dict[Any, str] = {}
     for rule in bundle.rules.rules:
         where = f"{rule.file} {rule.id}"
@@ -52,6 +55,16 @@ def lint(bundle: Bundle, tried: list[Tried]) -> list[Finding]:
             findings.append(Finding("error", where, f"says the same as {seen[form]}"))
         seen[form] = rule.id
     return findings
+
+
+def _ungrouped(bundle: Bundle) -> Iterator[str]:
+    """Yield the parts that take words of somebody's own, and are in no group that says so."""
+    groups = groups_of(bundle.schema, (FREE_LINES,))
+    for name in COMPARTMENTS:
+        lines, action = free_lines(name), f"see_{name.value}"
+        if lines and FREE_LINES not in groups[action]:
+            where = ", ".join(lines)
+            yield f"{action} is not in {FREE_LINES.id}, and anything can be written in {where}"
 
 
 def _faults(rule: Rule, bundle: Bundle) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Give a feed the keys of the slots it may see, and of no other.
 
     release key     32 random bytes, one for each alert and disclosure profile
-    slot keys       twelve, zeros for what stays out; AES-256-GCM under the release key
+    slot keys       one a slot, zeros for what stays out; AES-256-GCM under the release key
     session key     32 random bytes, one for each feed and each start of a router; wrapped
                     once for the feed's own key (HPKE), and carried by every release
     the feed's key  key number (8) | wrapped session key (80) | counter (12) | release key
@@ -14,7 +14,7 @@ opens nothing.
 """
 
 import os
-from functools import cache
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -31,24 +31,32 @@ FEED_KEY_BYTES = KEY_NUMBER_BYTES + WRAP_BYTES + _COUNTER_BYTES + KEY_BYTES + _T
 _NONCE = bytes(_COUNTER_BYTES)
 _SLOTS = len(COMPARTMENTS)
 _ZERO_KEY = bytes(KEY_BYTES)
-SLOT_KEYS_BYTES = _SLOTS * KEY_BYTES + _TAG_BYTES
 
 
 def seal_slot_keys(slots: bytes, mask: int, release_key: bytes, bound: bytes) -> bytes:
-    """Return the slot keys in *mask* under *release_key*, the others as zeros."""
-    kept = int.from_bytes(slots, "big") & _kept(mask)
-    return AESGCM(release_key).encrypt(_NONCE, kept.to_bytes(_SLOTS * KEY_BYTES, "big"), bound)
+    """Return the slot keys in *mask* under *release_key*, the others as zeros.
+
+    Args:
+        slots: The keys of all slots of the alert, joined in wire order.
+        mask: Which to give.
+        release_key: Of this release.
+        bound: What every seal of the revision is bound to.
+    """
+    kept = int.from_bytes(slots, "big") & _kept(mask, len(slots) // KEY_BYTES)
+    return AESGCM(release_key).encrypt(_NONCE, kept.to_bytes(len(slots), "big"), bound)
 
 
-@cache
-def _kept(mask: int) -> int:
-    """Return ones over the keys of the slots in *mask*; there are 4096 masks."""
+@lru_cache(maxsize=4096)
+def _kept(mask: int, slots: int) -> int:
+    """Return ones over the keys of the slots in *mask*, of so many slots."""
     ones, zeros = b"\xff" * KEY_BYTES, _ZERO_KEY
-    return int.from_bytes(b"".join(ones if mask >> n & 1 else zeros for n in range(_SLOTS)), "big")
+    return int.from_bytes(b"".join(ones if mask >> n & 1 else zeros for n in range(slots)), "big")
 
 
-def open_slot_keys(sealed: bytes, release_key: bytes, bound: bytes) -> list[bytes | None]:
-    """Return the slot keys in a release, None where there is none.
+def open_slot_keys(
+    sealed: bytes, release_key: bytes, bound: bytes, slots: int = _SLOTS
+) -> list[bytes | None]:
+    """Return the slot keys in a release of so many *slots*, None where there is none.
 
     Raises:
         SealBroken: They were sealed otherwise.
@@ -57,9 +65,9 @@ def open_slot_keys(sealed: bytes, release_key: bytes, bound: bytes) -> list[byte
         joined = AESGCM(release_key).decrypt(_NONCE, sealed, bound)
     except (InvalidTag, ValueError):
         raise SealBroken from None
-    if len(joined) != _SLOTS * KEY_BYTES:
+    if len(joined) != slots * KEY_BYTES:
         raise SealBroken
-    keys = (joined[n * KEY_BYTES : (n + 1) * KEY_BYTES] for n in range(_SLOTS))
+    keys = (joined[n * KEY_BYTES : (n + 1) * KEY_BYTES] for n in range(slots))
     return [None if key == _ZERO_KEY else key for key in keys]
 
 

@@ -1,6 +1,7 @@
 """Seal the content of one slot: padded, then AES-256-GCM under a key of that slot alone.
 
-    slot keys   HKDF-Expand(alert key, "lali slots 1" | alert id | revision), 32 bytes a slot
+    slot keys   HKDF-Expand(alert key, "lali slots 1" | alert id | revision), 32 bytes a slot;
+                after the twelfth comes the share, so that alerts of twelve slots keep theirs
     plaintext   length (4 bytes, big-endian) | content | zeros up to a size class
     sealed      AES-256-GCM, additional data: slot name | alert id | revision
 
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from broker.model.compartment import COMPARTMENTS
+from broker.model.compartment import COMPARTMENTS, UNPARTED_SLOTS
 from broker.protect.algorithms import KEY_BYTES
 
 _SHA256 = hashes.SHA256()
@@ -26,6 +27,7 @@ _LARGE = 4096
 _NAMES = tuple(name.value.encode() for name in COMPARTMENTS)
 #: Key material of one alert: a key a slot, and the share that vault and feed key divide.
 _MATERIAL_BYTES = (_SLOTS + 1) * KEY_BYTES
+_SHARE_AT = UNPARTED_SLOTS * KEY_BYTES
 
 
 class SealBroken(Exception):
@@ -46,8 +48,12 @@ class AlertKeys:
         self._bound = alert_id + revision.to_bytes(4, "big")
         info = b"lali slots 1" + self._bound
         material = HKDFExpand(_SHA256, _MATERIAL_BYTES, info).derive(alert_key)
-        self.slots = material[: _SLOTS * KEY_BYTES]
-        self.share = material[_SLOTS * KEY_BYTES :]
+        self.share = material[_SHARE_AT : _SHARE_AT + KEY_BYTES]
+        self.slots = material[:_SHARE_AT] + material[_SHARE_AT + KEY_BYTES :]
+
+    def first(self, slots: int) -> bytes:
+        """Return the keys of so many slots, joined: an alert of twelve has no more."""
+        return self.slots[: slots * KEY_BYTES]
 
     def seal(self, slot: int, content: bytes) -> bytes:
         """Return *content* of slot number *slot*, padded and sealed."""

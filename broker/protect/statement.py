@@ -1,6 +1,8 @@
 """What an originator signs: label, distribution and all commitments, whatever is withheld.
 
-    "lali alert statement 1" LF | SHA-256(label) | distribution commitment | 12 commitments
+    "lali alert statement 1" LF | SHA-256(label) | distribution commitment | commitments
+
+There are as many commitments as the alert has slots: twelve, or those of today.
 
 The distribution is never released, and little would be to guess in it; so it enters by a
 salted commitment, which a release carries in its place.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from random import Random
+from typing import Any
 
 from broker.model import content
 from broker.model.codes import Answer, ConveyanceKind
@@ -76,8 +77,16 @@ class Props:
             imo_number=numbers.false_imo_number(self.random),
             imo_valid=False,
             flag=self.random.choice(names.FLAGS),
-            owner=self.mint.text("conveyances", self.random.choice(names.FIRMS)),
         )
+
+    def vessels(self, count: int) -> dict[str, Any]:
+        """Return so many vessels, and the firms that own them."""
+        firms = [self.mint.text("owners", self.random.choice(names.FIRMS)) for _ in range(count)]
+        owners = (content.Owner(conveyance=n, owner=firm) for n, firm in enumerate(firms))
+        return {
+            "conveyances": content.Conveyances(items=tuple(self.vessel() for _ in firms)),
+            "owners": content.Owners(items=tuple(owners)),
+        }
 
     def flight(self) -> content.Conveyance:
         """Return a flight of a carrier that does not exist."""
@@ -88,25 +97,25 @@ class Props:
             on=(self.at + timedelta(days=2)).date(),
         )
 
-    def legs(self, *countries: str) -> content.Movement:
-        """Return a route through ports of *countries*, in order."""
+    def route(self, *countries: str) -> dict[str, Any]:
+        """Return a route through ports of *countries*, in order, and where exactly it led."""
         kinds = ["RECRUITMENT", *["TRANSIT"] * (len(countries) - 2), "EXPLOITATION"]
-        legs = []
+        legs, places = [], []
         for number, (kind, country) in enumerate(zip(kinds, countries, strict=False)):
             locode, port = names.PORTS[country]
             arrives = self.at + timedelta(days=3 * number - 3)
-            place = self.mint.text("movement", port)
+            places.append(content.Place(leg=number, name=self.mint.text("places", port)))
             legs.append(
                 content.Leg(
                     kind=kind,
                     country=country,
                     locode=locode,
-                    place=place,
                     arrives_at=arrives,
                     precision="DAY",
                 )
             )
-        return content.Movement(legs=tuple(legs))
+        movement = content.Movement(legs=tuple(legs))
+        return {"movement": movement, "places": content.Places(items=tuple(places))}
 
     def signs(self, *controls: str, recruitment: str = "Other") -> content.Indicators:
         """Return indicators, with a marked one of our own scheme among them."""
@@ -130,14 +139,15 @@ class Props:
         """Return a headline written for release."""
         return content.Summary(headline=self.mint.text("summary", headline))
 
-    def contact(self, desk: str) -> content.Contact:
-        """Return a duty desk whose telephone rings nowhere."""
-        return content.Contact(
+    def reachable(self, desk: str) -> dict[str, Any]:
+        """Return a duty desk whose telephone rings nowhere, and how to reach a victim."""
+        contact = content.Contact(
             desk=self.mint.text("contact", desk),
             phone=numbers.false_phone(self.random),
-            safe_contact=self.mint.text("contact", "Through the chaplain, never by phone"),
             do_not_approach=self.random.random() < 0.5,
         )
+        how = self.mint.text("safe_contact", "Through the chaplain, never by phone")
+        return {"contact": contact, "safe_contact": content.SafeContact(how=how)}
 
     def evidence(self) -> content.Evidence:
         """Return a reference to a photograph that nobody took."""

@@ -31,8 +31,8 @@ def fishing_crew(props: Props) -> Sketch:
             "indicators": props.signs("WithholdsDocuments", "DebtBondage"),
             "victim_profile": props.profile(*crew),
             "victims": Victims(persons=tuple(crew)),
-            "conveyances": Moved(items=(props.vessel(),)),
-            "movement": props.legs(*ports),
+            **props.vessels(1),
+            **props.route(*ports),
         },
     )
 
@@ -59,8 +59,8 @@ def job_promise(props: Props) -> Sketch:
             "suspects": Suspects(persons=(agent,)),
             "documents": Documents(items=(props.passport("documents", home, agent.pid),)),
             "conveyances": Moved(items=(props.flight(),)),
-            "movement": props.legs(home, there),
-            "contact": props.contact("Airport duty desk"),
+            **props.route(home, there),
+            **props.reachable("Airport duty desk"),
         },
         {"consent_scope": ("POLICE", "TCU", "CIVIL_SOCIETY")},
     )
@@ -82,7 +82,7 @@ def logging_camp(props: Props) -> Sketch:
             "victim_profile": props.profile(worker),
             "victims": Victims(persons=(props.with_papers("victims", worker),)),
             "suspects": Suspects(persons=(boss,)),
-            "movement": props.legs(where, where),
+            **props.route(where, where),
             "evidence": props.evidence(),
         },
     )
@@ -110,7 +110,7 @@ def minors(props: Props) -> Sketch:
             "victims": Victims(persons=tuple(children)),
             "suspects": Suspects(persons=(adult,)),
             "assessment": props.judgement("Same lodging as last year; move before the weekend."),
-            "contact": props.contact("Child protection desk"),
+            **props.reachable("Child protection desk"),
         },
     )
 
@@ -130,7 +130,7 @@ def visa_front(props: Props) -> Sketch:
             "summary": props.summary("Sponsor with forty overstayed visas"),
             "suspects": Suspects(persons=(director,)),
             "documents": Documents(items=tuple(papers)),
-            "movement": props.legs(home, there),
+            **props.route(home, there),
             "assessment": props.judgement(f"Front of {FIRMS[1]}; same address as two others."),
         },
     )
@@ -147,8 +147,8 @@ def correlation(props: Props) -> Sketch:
         {
             "summary": props.summary("One vessel behind three alerts"),
             "suspects": Suspects(persons=(owner,)),
-            "conveyances": Moved(items=(props.vessel(), props.vessel())),
-            "movement": props.legs("SB", "VU", "FJ"),
+            **props.vessels(2),
+            **props.route("SB", "VU", "FJ"),
             "assessment": props.judgement("The owner changed the flag between the alerts."),
         },
         {"onward": "ASK"},
@@ -164,8 +164,8 @@ def consignment(props: Props) -> Sketch:
         | {"tlp": "GREEN", "conveyance_kinds": ("VESSEL",), "urgency": "EXPECTED"},
         {
             "summary": props.summary("Container fitted for people"),
-            "conveyances": Moved(items=(props.vessel(),)),
-            "movement": props.legs("PG", "SB", "FJ"),
+            **props.vessels(1),
+            **props.route("PG", "SB", "FJ"),
             "evidence": props.evidence(),
         },
     )
@@ -188,7 +188,7 @@ def tip(props: Props) -> Sketch:
             "victim_profile": props.profile(person),
             "victims": Victims(persons=(person,)),
             "source": props.told_by("Women's drop-in"),
-            "contact": props.contact("Drop-in hotline"),
+            **props.reachable("Drop-in hotline"),
         },
         {"consent_scope": ("TCU", "CIVIL_SOCIETY") if consent == "GIVEN" else ()},
     )

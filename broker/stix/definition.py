@@ -19,7 +19,7 @@ from broker.model.release import ReleaseKind
 from broker.stix.shared import BROKER_ID, CREATED
 
 EXTENSION_ID = "extension-definition--6a3f0e4c-59b7-4d0e-8f53-2c9d1b7e4a86"
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 
 #: Where the definition lies in `schemas/`, and below the TAXII server.
 SCHEMA_FILE = "property-extension.json"
@@ -64,6 +64,9 @@ class Extension(Model):
     assessment: content.Assessment | None = Field(None, description="On a note.")
     source: content.Source | None = Field(None, description="On a note.")
     contact: content.Contact | None = Field(None, description="On a note.")
+    places: content.Places | None = Field(None, description="On a note.")
+    owners: content.Owners | None = Field(None, description="On a note.")
+    safe_contact: content.SafeContact | None = Field(None, description="On a note.")
     evidence: content.EvidenceItem | None = Field(None, description="On a file.")
 
 

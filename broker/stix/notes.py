@@ -9,6 +9,9 @@ from broker.model.content import (
     Document,
     Documents,
     Indicators,
+    Owners,
+    Places,
+    SafeContact,
     Source,
 )
 from broker.stix.frame import Frame, StixObject, keyed, words
@@ -57,7 +60,7 @@ def source_note(frame: Frame, source: Source, about: Sequence[str]) -> StixObjec
 
 
 def contact_note(frame: Frame, contact: Contact, about: Sequence[str]) -> StixObject:
-    """Return whom to call, and how."""
+    """Return which desk to call."""
     warning = "DO NOT APPROACH the people concerned." if contact.do_not_approach else None
     lines = [warning] if warning else []
     lines += _lines(
@@ -65,12 +68,31 @@ def contact_note(frame: Frame, contact: Contact, about: Sequence[str]) -> StixOb
             "Desk": contact.desk,
             "Phone": contact.phone,
             "Secure channel": contact.secure_channel,
-            "Safe contact": contact.safe_contact,
             "Case": str(contact.case_id) if contact.case_id else None,
         }
     )
     parts = {"compartment": Compartment.CONTACT, "contact": contact}
     return _note(frame, "contact", "Contact", lines, about, parts)
+
+
+def places_note(frame: Frame, places: Places, about: Sequence[str]) -> StixObject:
+    """Return exact places: notes, as a location must have a country, which is not theirs."""
+    lines = [", ".join(filter(None, (each.name, each.address))) for each in places.items]
+    parts = {"compartment": Compartment.PLACES, "places": places}
+    return _note(frame, "places", "Exact places", lines, about, parts)
+
+
+def owners_note(frame: Frame, owners: Owners, about: Sequence[str]) -> StixObject:
+    """Return who owns or runs the conveyances."""
+    lines = [each.owner for each in owners.items]
+    parts = {"compartment": Compartment.OWNERS, "owners": owners}
+    return _note(frame, "owners", "Owners of conveyances", lines, about, parts)
+
+
+def safe_contact_note(frame: Frame, safe: SafeContact, about: Sequence[str]) -> StixObject:
+    """Return how to reach a victim."""
+    parts = {"compartment": Compartment.SAFE_CONTACT, "safe_contact": safe}
+    return _note(frame, "safe contact", "How to reach a victim", [safe.how], about, parts)
 
 
 def document_notes(

@@ -80,6 +80,18 @@ def _notes(frame: Frame, about: list[str]) -> list[StixObject]:
         found.append(notes.source_note(frame, shown.source, about))
     if shown.contact:
         found.append(notes.contact_note(frame, shown.contact, about))
+    return found + _exact(frame, about)
+
+
+def _exact(frame: Frame, about: list[str]) -> list[StixObject]:
+    shown = frame.view.compartments
+    found: list[StixObject] = []
+    if shown.places:
+        found.append(notes.places_note(frame, shown.places, about))
+    if shown.owners:
+        found.append(notes.owners_note(frame, shown.owners, about))
+    if shown.safe_contact:
+        found.append(notes.safe_contact_note(frame, shown.safe_contact, about))
     return found
 
 

@@ -30,13 +30,12 @@ def infrastructures(frame: Frame, conveyances: Conveyances) -> list[StixObject]:
 
 
 def locations(frame: Frame, movement: Movement) -> list[StixObject]:
-    """Return the places of a route whose country is known, each once."""
+    """Return the ports of a route whose country is known, each once."""
     found: dict[str, StixObject] = {}
     for leg in movement.legs:
         code = _country_of(leg)
-        name = leg.place or leg.locode
-        if code and name:
-            key = f"movement {code} {leg.locode or ''} {leg.place or ''}"
+        if code and leg.locode:
+            key = f"movement {code} {leg.locode} "
             found.setdefault(key, _place(frame, key, code, leg))
         elif code:
             found.setdefault(code, country(code))
@@ -63,7 +62,6 @@ def _infrastructure(frame: Frame, key: str, item: Conveyance) -> StixObject:
     aliases = [f"{label} {number}" for label, number in numbers.items() if number]
     kind = words(item.kind)
     told = {
-        "owner": item.owner,
         "carrier": item.carrier,
         "on": item.on.isoformat() if item.on else None,
     }
@@ -97,8 +95,8 @@ def _country_of(leg: Leg) -> str | None:
 def _place(frame: Frame, key: str, code: str, leg: Leg) -> StixObject:
     return frame.made(
         "location", key, {},
-        name=leg.place or leg.locode,
-        description=f"UN/LOCODE {leg.locode}" if leg.locode else None,
+        name=leg.locode,
+        description=f"UN/LOCODE {leg.locode}",
         country=code,
     )  # fmt: skip
 

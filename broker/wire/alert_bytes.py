@@ -1,6 +1,6 @@
 """An alert as route sees it: bytes, cut at the places that matter.
 
-    frame(5) | label head | label attributes | distribution | twelve slots | signature
+    frame(5) | label head | label attributes | distribution | slots | signature
              '-- label ----------------------'
                           '-- attributes ------------------'
 
@@ -21,13 +21,13 @@ import fastavro
 from broker.model.label import LABEL_HEAD
 from broker.wire import varint
 from broker.wire.codec import FRAME_BYTES
+from broker.wire.layout import layout_of
 from broker.wire.schema import AvroSchema, catalogue
 
 T = TypeVar("T")
 
 View = dict[str, Any]
 
-_SLOT_BITS = tuple(1 << slot for slot in range(12))
 _COMMITMENT_BYTES = 32
 UUID_BYTES = 16
 
@@ -75,22 +75,24 @@ def view_of_ledger(label: bytes, distribution: bytes) -> View:
 
 
 class Slots:
-    """Where the twelve slots of one alert or release lie.
+    """Where the slots of one alert or release lie.
 
     Attributes:
+        layout: Its form: how many slots it has.
         start: Where the first begins.
         ends: Where the first slot begins, and then where each ends.
         present: Mask of the slots that hold content.
         end: Where the last ends.
     """
 
-    __slots__ = ("end", "ends", "present", "start")
+    __slots__ = ("end", "ends", "layout", "present", "start")
 
     def __init__(self, value: bytes, start: int) -> None:
+        self.layout = layout_of(value)
         self.start = position = start
         self.ends = ends = [start]
         present = 0
-        for bit in _SLOT_BITS:
+        for bit in self.layout.bits:
             index = position + _COMMITMENT_BYTES
             position = index + 1
             if value[index]:
@@ -107,6 +109,10 @@ class Slots:
             ends.append(position)
         self.present = present
         self.end = position
+
+    def shown(self, mask: int) -> int:
+        """Return what of these slots is shown to who may see *mask*: those with content."""
+        return self.layout.shown(mask) & self.present
 
     def content(self, value: bytes, slot: int) -> bytes | None:
         """Return the content of slot number *slot*: salt and framed compartment, or None."""
@@ -127,9 +133,11 @@ class Slots:
 def keep_slots(value: bytes, slots: Slots, mask: int) -> bytes:
     """Return the slots with the content of all but *mask* dropped; commitments stay.
 
+    Of slots whose exact parts stand in them, more is dropped (`broker.wire.layout`).
+
     Neighbouring slots that are kept are copied as one run.
     """
-    dropped = slots.present & ~mask
+    dropped = slots.present & ~slots.shown(mask)
     if not dropped:
         return value[slots.start : slots.end]
     parts: list[bytes] = []
@@ -143,7 +151,7 @@ def keep_slots(value: bytes, slots: Slots, mask: int) -> bytes:
 
 @cache
 def _slots_in(mask: int) -> tuple[int, ...]:
-    return tuple(slot for slot, bit in enumerate(_SLOT_BITS) if mask & bit)
+    return tuple(slot for slot in range(mask.bit_length()) if mask >> slot & 1)
 
 
 class AttributesIndex(Generic[T]):

@@ -15,25 +15,21 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from broker.errors import Rejected
-from broker.model import content
 from broker.model.alert import Alert, Compartments
-from broker.model.compartment import COMPARTMENTS, Compartment
+from broker.model.compartment import COMPARTMENTS, EXACT_PART_OF, Compartment
 from broker.model.label import Distribution, Label
+from broker.model.parting import registered
 from broker.model.reason import Reason
 from broker.model.release import ReleaseKind, ReleaseView
 from broker.model.text import Reading, reading
 from broker.wire import codec
+from broker.wire.layout import LATEST, Layout, layout_of
 from broker.wire.refusal import validated
 
 SALT_BYTES = 32
 
 #: Catalogue name of each compartment's schema.
 SCHEMA_NAMES = {name: name.value.replace("_", "-") for name in COMPARTMENTS}
-
-_MODELS: dict[Compartment, type[BaseModel]] = {
-    name: getattr(content, "".join(part.title() for part in name.value.split("_")))
-    for name in COMPARTMENTS
-}
 
 Salts = Callable[[], bytes]
 
@@ -68,7 +64,7 @@ def decode_alert(value: bytes | None) -> Alert:
         return Alert(
             label=_label(record["label"]),
             distribution=validated(Distribution, record["distribution"], "distribution"),
-            compartments=_compartments(record["compartments"]),
+            compartments=_compartments(record["compartments"], layout_of(value or b"")),
         )
 
 
@@ -97,6 +93,7 @@ def decode_release(value: bytes | None, *, with_record: bool = False) -> Release
     refuse_shape(record)
     sealed = any(record.get(name) is not None for name in ("feed_key", "recipient_key"))
     slots = None if sealed else record["compartments"]
+    layout = layout_of(value or b"")
     return ReleaseView(
         kind=ReleaseKind(record["kind"]),
         alert_id=UUID(bytes=record["alert_id"]),
@@ -104,7 +101,7 @@ def decode_release(value: bytes | None, *, with_record: bool = False) -> Release
         released_at=record["released_at"],
         acknowledge_within_seconds=record["acknowledge_within_seconds"],
         label=_label(record["label"]) if record["label"] else None,
-        compartments=_stored(slots) if slots else Compartments(),
+        compartments=_stored(slots, layout) if slots else Compartments(),
         sealed=sealed,
         record=base64.b64encode(value or b"").decode() if with_record else None,
     )
@@ -166,17 +163,20 @@ def _label(record: dict[str, Any]) -> Label:
     return validated(Label, record | {"alert_id": UUID(bytes=record["alert_id"])}, "label")
 
 
-def _compartments(slots: dict[str, Any]) -> Compartments:
-    opened = {name.value: _open(name, slots[name.value]) for name in COMPARTMENTS}
+def _compartments(slots: dict[str, Any], layout: Layout) -> Compartments:
+    names = COMPARTMENTS[: layout.slots]
+    opened = {name.value: _open(name, slots[name.value], layout) for name in names}
+    if layout is not LATEST:
+        opened = registered(opened)
     return validated(Compartments, opened, "compartments")
 
 
-def _stored(slots: dict[str, Any]) -> Compartments:
+def _stored(slots: dict[str, Any], layout: Layout) -> Compartments:
     with reading(Reading.STORED):
-        return _compartments(slots)
+        return _compartments(slots, layout)
 
 
-def _open(name: Compartment, slot: dict[str, Any]) -> BaseModel | None:
+def _open(name: Compartment, slot: dict[str, Any], layout: Layout) -> dict[str, Any] | None:
     salted = slot["content"]
     path = f"compartments.{name.value}"
     if salted is None:
@@ -187,8 +187,16 @@ def _open(name: Compartment, slot: dict[str, Any]) -> BaseModel | None:
         raise Rejected(Reason.COMMITMENT_DIFFERS, path)
     try:
         record = codec.decode(salted[SALT_BYTES:], SCHEMA_NAMES[name])
+        _refuse_unparted(name, salted, layout)
     except Rejected as rejected:
         raise Rejected(rejected.reason, f"{path}.{rejected.path}".rstrip(".")) from None
     if record.get("case_id"):
         record["case_id"] = UUID(bytes=record["case_id"])
-    return validated(_MODELS[name], record, path)
+    return record
+
+
+def _refuse_unparted(name: Compartment, salted: bytes, layout: Layout) -> None:
+    """Refuse an exact part in its old place, in an alert that has slots for exact parts."""
+    entry = codec.unframe(salted[SALT_BYTES:], SCHEMA_NAMES[name])
+    if layout is LATEST and name in EXACT_PART_OF and entry.version == 1:
+        raise Rejected(Reason.SCHEMA_UNEXPECTED)

@@ -4,17 +4,16 @@ Only `broker.pipeline.project` calls this module. A release copies the label and
 slots as they stand, so the originator's commitments and signature still hold.
 """
 
-from broker.protect.release_seal import FEED_KEY_BYTES, SLOT_KEYS_BYTES
+from broker.protect.release_seal import FEED_KEY_BYTES
 from broker.wire import varint
 from broker.wire.alert_bytes import Slots, keep_slots, label_end_of
 from broker.wire.codec import FRAME_BYTES
-from broker.wire.schema import catalogue
+from broker.wire.layout import LATEST, Layout, layout_of
 
-_FRAME = catalogue().latest("release").frame
-#: Since this version an alert ends in its seal: one byte where it has none.
-_SEALABLE = catalogue().latest("alert").frame
-_RELEASE = _FRAME + varint.encode(1)  # kind: enum index 1
-_RECALL = _FRAME + varint.encode(2)
+_RELEASE = varint.encode(1)  # kind: enum index 1
+_RECALL = LATEST.release + varint.encode(2)
+#: Size of the field `slot_keys`; what is beyond it is in `more_slot_keys`.
+_SLOT_KEYS_FIELD = 400
 _NULL, _SOME = varint.encode(0), varint.encode(1)
 _FEED_KEY = bytes(FEED_KEY_BYTES)
 
@@ -43,10 +42,11 @@ def encode_release(
     revision_end = _after_varint(label, 16)
     return b"".join(
         (
+            slots.layout.release,
             _RELEASE,
             label[:revision_end],  # alert id and revision, as the label has them
             released_at,
-            varint.encode(mask & slots.present),
+            varint.encode(slots.shown(mask)),
             acknowledge,
             _SOME,
             label,
@@ -59,23 +59,36 @@ def encode_release(
 
 def plain_closing(value: bytes, slots_end: int) -> bytes:
     """Return what follows the slots of a release of the unsealed alert *value*."""
-    has_seal_field = value[:FRAME_BYTES] == _SEALABLE
-    return value[slots_end : len(value) - has_seal_field] + 4 * _NULL
+    layout = layout_of(value)
+    return value[slots_end : len(value) - layout.sealable] + _nulls(layout, 4)
 
 
 def sealed_closing(signature: bytes, distribution_commitment: bytes, slot_keys: bytes) -> bytes:
     """Return what follows the slots of a sealed release; its last bytes are each feed's own."""
-    return b"".join(
-        (signature, _SOME, distribution_commitment, _NULL, _SOME, slot_keys, _SOME, _FEED_KEY)
-    )
+    keys = _slot_keys_fields(slot_keys)
+    return b"".join((signature, _SOME, distribution_commitment, _NULL, keys, _SOME, _FEED_KEY))
+
+
+def _slot_keys_fields(slot_keys: bytes) -> bytes:
+    more = slot_keys[_SLOT_KEYS_FIELD:]
+    return _SOME + slot_keys[:_SLOT_KEYS_FIELD] + (_SOME + more if more else b"")
+
+
+def _nulls(layout: Layout, fields: int) -> bytes:
+    """Return so many empty fields, and the one more that the newest releases have."""
+    return (fields + (layout is LATEST)) * _NULL
 
 
 def end_to_end_closing(
-    signature: bytes, distribution_commitment: bytes, wrap: tuple[str, str, bytes] | None
+    layout: Layout,
+    signature: bytes,
+    distribution_commitment: bytes,
+    wrap: tuple[str, str, bytes] | None,
 ) -> bytes:
     """Return what follows the slots of a release that the hub itself cannot open.
 
     Args:
+        layout: The alert's form.
         signature: The originator's, encoded.
         distribution_commitment: 32 bytes.
         wrap: Owner, key id and wrapped alert key for the feed's unit, if there is one.
@@ -85,7 +98,7 @@ def end_to_end_closing(
         owner, key_id, wrapped = wrap
         fields = (owner.encode(), key_id.encode(), wrapped)
         own = _SOME + b"".join(varint.sized(each) for each in fields)
-    return b"".join((signature, _SOME, distribution_commitment, own, _NULL, _NULL))
+    return b"".join((signature, _SOME, distribution_commitment, own, _nulls(layout, 2)))
 
 
 def encode_acknowledge(seconds: int | None) -> bytes:
@@ -122,7 +135,7 @@ def narrow_release(value: bytes, mask: int) -> bytes:
     return b"".join(
         (
             value[:profile_at],
-            varint.encode(profile & mask),
+            varint.encode(profile & slots.shown(mask)),
             value[after_profile:slots_at],
             keep_slots(value, slots, mask),
             value[slots.end :],
@@ -132,8 +145,9 @@ def narrow_release(value: bytes, mask: int) -> bytes:
 
 def with_slot_keys(value: bytes, slot_keys: bytes, feed_key: bytes) -> bytes:
     """Return the framed sealed release *value* with other slot keys, under another feed's key."""
-    kept = len(value) - (SLOT_KEYS_BYTES + len(_SOME) + FEED_KEY_BYTES)
-    return b"".join((value[:kept], slot_keys, _SOME, feed_key))
+    keys = _slot_keys_fields(slot_keys)
+    kept = len(value) - (len(keys) + len(_SOME) + FEED_KEY_BYTES)
+    return b"".join((value[:kept], keys, _SOME, feed_key))
 
 
 def _slots_start(value: bytes, position: int) -> int:

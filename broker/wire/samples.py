@@ -14,6 +14,7 @@ import fastavro
 
 from broker.errors import Rejected
 from broker.model.alert import Alert, Compartments
+from broker.model.compartment import COMPARTMENTS
 from broker.wire import codec
 from broker.wire.alert_codec import SCHEMA_NAMES, decode_alert, encode_alert, to_record
 from broker.wire.refusal import validated
@@ -56,7 +57,16 @@ def _try_alert(entry: SchemaEntry, written: dict[str, Any]) -> None:
     known = encode_alert(alert)
     if decode_alert(known) != alert:
         raise ValueError("does not round-trip")
-    _lose_nothing(entry, codec.decode(known, "alert"))
+    record = codec.decode(known, "alert")
+    if len(_slots_of(entry)) < len(COMPARTMENTS):
+        _round_trip(entry, record)  # what it has no slots for, it cannot hold
+    else:
+        _lose_nothing(entry, record)
+
+
+def _slots_of(entry: SchemaEntry) -> list[str]:
+    fields = {field["name"]: field["type"] for field in entry.avro["fields"]}
+    return [field["name"] for field in fields["compartments"]["fields"]]
 
 
 def _lose_nothing(entry: SchemaEntry, record: codec.Record) -> None:

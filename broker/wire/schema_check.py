@@ -6,7 +6,7 @@ from typing import Any
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import make_avsc_object
 
-from broker.model.compartment import COMPARTMENTS
+from broker.model.compartment import COMPARTMENTS, UNPARTED_SLOTS
 from broker.model.label import LABEL_HEAD
 from broker.wire import strict
 from broker.wire.alert_codec import SCHEMA_NAMES
@@ -15,6 +15,9 @@ from broker.wire.schema import AvroSchema, Catalogue, SchemaEntry
 
 #: What the top of an alert may hold; anything else would be owned by nothing that policy rules.
 _ALERT_FIELDS = ("label", "distribution", "compartments", "signature", "seal")
+
+#: The last version of an alert whose exact parts had no slots of their own.
+_UNPARTED = 2
 
 
 def check_catalogue(catalogue: Catalogue) -> list[str]:
@@ -106,8 +109,9 @@ def _ownership_faults(catalogue: Catalogue) -> Iterator[str]:
         if tuple(head) != LABEL_HEAD:
             yield f"alert: a label begins with {', '.join(LABEL_HEAD)}"
         slots = [f["name"] for f in fields["compartments"]["type"]["fields"]]
-        if slots != [name.value for name in COMPARTMENTS]:
-            yield "alert: the slots are not the twelve compartments in their order"
+        wanted = COMPARTMENTS[:UNPARTED_SLOTS] if entry.version <= _UNPARTED else COMPARTMENTS
+        if slots != [name.value for name in wanted]:
+            yield "alert: the slots are not the compartments in their order"
     for schema in SCHEMA_NAMES.values():
         try:
             catalogue.latest(schema)

@@ -18,7 +18,6 @@ from broker.wire.codec import FRAME_BYTES
 from broker.wire.tails import (
     encode_alert_tail,
     encode_release_tail,
-    frame_of,
     read_tail,
     seal_in,
     signature_in,
@@ -67,13 +66,13 @@ class AlertParts:
         """Return the alert with the content of each filled slot changed, ending in *tail*."""
         head = self.value[FRAME_BYTES : self.slots.start]
         slots = change_slots(self.value, self.slots, change)
-        return b"".join((frame_of("alert"), head, slots, tail))
+        return b"".join((self.slots.layout.alert, head, slots, tail))
 
 
 def change_slots(value: bytes, slots: Slots, change: OpenSlot) -> bytes:
     """Return the slots with each content replaced by what *change* makes of it; None empties."""
     parts = []
-    for number in range(len(COMPARTMENTS)):
+    for number in range(slots.layout.slots):
         parts.append(slots.commitment(value, number))
         content = slots.content(value, number)
         changed = None if content is None else change(number, content)
@@ -82,8 +81,8 @@ def change_slots(value: bytes, slots: Slots, change: OpenSlot) -> bytes:
 
 
 def commitments(value: bytes, slots: Slots) -> bytes:
-    """Return the twelve commitments, joined in wire order."""
-    return b"".join(slots.commitment(value, number) for number in range(len(COMPARTMENTS)))
+    """Return the commitments of all slots, joined in wire order."""
+    return b"".join(slots.commitment(value, number) for number in range(slots.layout.slots))
 
 
 def stripped(parts: AlertParts) -> bytes:
@@ -149,7 +148,7 @@ class ReleaseParts:
         self.signature = signature_in(tail["signature"])
         self.distribution_commitment: bytes | None = tail.get("distribution_commitment")
         self.recipient_key = wrap_in(tail.get("recipient_key"))
-        self.slot_keys: bytes | None = tail.get("slot_keys")
+        self.slot_keys = _joined(tail.get("slot_keys"), tail.get("more_slot_keys"))
         self.feed_key: bytes | None = tail.get("feed_key")
 
     @property
@@ -172,9 +171,14 @@ def opened_release(parts: ReleaseParts, open_slot: OpenSlot) -> bytes:
         Rejected: SEAL_BROKEN, with the slot.
     """
     slots = change_slots(parts.value, parts.slots, _or_rejected(open_slot))
-    tail = encode_release_tail(parts.signature, parts.distribution_commitment)
+    frame = parts.slots.layout.release
+    tail = encode_release_tail(parts.signature, parts.distribution_commitment, frame)
     head = parts.value[FRAME_BYTES : parts.slots.start]
-    return b"".join((frame_of("release"), head, slots, tail))
+    return b"".join((frame, head, slots, tail))
+
+
+def _joined(first: bytes | None, more: bytes | None) -> bytes | None:
+    return first if first is None else first + (more or b"")
 
 
 def _attributes_start(value: bytes, label_start: int) -> int:

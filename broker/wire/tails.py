@@ -11,6 +11,7 @@ import fastavro
 
 from broker.protect.signature import Signature
 from broker.wire.codec import FRAME_BYTES
+from broker.wire.layout import LATEST
 from broker.wire.schema import AvroSchema, catalogue
 
 
@@ -33,24 +34,28 @@ class Seal(NamedTuple):
 def encode_alert_tail(signature: Signature | None, seal: Seal | None) -> bytes:
     """Return signature and seal as they end an alert's record."""
     signed = signature._asdict() if signature else None
-    return _encoded("alert", {"signature": signed, "seal": _seal_record(seal)})
+    # It is the same in every version that has a seal.
+    return _encoded(LATEST.alert, {"signature": signed, "seal": _seal_record(seal)})
 
 
-def encode_release_tail(signature: Signature | None, commitment: bytes | None) -> bytes:
-    """Return signature and distribution commitment as they end an opened release's record."""
+def encode_release_tail(
+    signature: Signature | None, commitment: bytes | None, frame: bytes = LATEST.release
+) -> bytes:
+    """Return signature and distribution commitment as they end an opened release's record.
+
+    Args:
+        signature: Whoever signed it.
+        commitment: To the distribution; None of a recall.
+        frame: The release's own, which says in which version it ends.
+    """
     signed = signature._asdict() if signature else None
-    return _encoded("release", {"signature": signed, "distribution_commitment": commitment})
+    return _encoded(frame, {"signature": signed, "distribution_commitment": commitment})
 
 
-def _encoded(name: str, fields: dict[str, Any]) -> bytes:
+def _encoded(frame: bytes, fields: dict[str, Any]) -> bytes:
     buffer = BytesIO()
-    fastavro.schemaless_writer(buffer, _tail_schema(frame_of(name)), fields)
+    fastavro.schemaless_writer(buffer, _tail_schema(frame), fields)
     return buffer.getvalue()
-
-
-def frame_of(name: str) -> bytes:
-    """Return the frame of the newest version of the schema *name*."""
-    return catalogue().latest(name).frame
 
 
 def read_tail(value: bytes, start: int) -> dict[str, Any]:

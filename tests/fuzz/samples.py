@@ -6,6 +6,7 @@ from datetime import timedelta
 from fuzz.harness import MARK
 from fuzz.keys import FEED, HELD, NAMED, NOW, REGISTER, UNIT, vault
 
+from broker.model.compartment import ALL_COMPARTMENTS
 from broker.pipeline.accepted import intake_header, read_accepted, statement_header
 from broker.pipeline.project import Projector, encode_moment
 from broker.pipeline.seal import OriginatorSeal
@@ -18,7 +19,7 @@ from broker.wire.alert_codec import encode_alert
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.release_bytes import encode_acknowledge
 
-ALL = (1 << 12) - 1
+ALL = ALL_COMPARTMENTS
 SECRET = hashlib.sha256(b"fuzz secret").digest()
 MOMENT = encode_moment(int(NOON.timestamp() * 1000))
 
@@ -31,7 +32,7 @@ def alerts():
     """Return readable alerts, full and small, for many and for named recipients only."""
     full = make_alert(mark=MARK, alert_id=alert_id_of(1), originator=UNIT)
     small = make_alert(compartments={}, alert_id=alert_id_of(2), originator=UNIT)
-    named = {"named_recipients": [NAMED], "legal_basis": MARK}
+    named = {"named_recipients": [NAMED], "legal_basis": "OTHER"}
     red = make_alert(
         mark=MARK, alert_id=alert_id_of(3), originator=UNIT, tlp="RED", distribution=named
     )

@@ -9,13 +9,20 @@ from fuzz.harness import Target
 
 from broker.model.compartment import COMPARTMENTS
 from broker.wire.alert_bytes import Slots, read_attributes, read_head
-from broker.wire.alert_codec import SALT_BYTES, _open, commitment
+from broker.wire.alert_codec import SALT_BYTES, _compartments, commitment
+from broker.wire.layout import LATEST, layout_of
+from broker.wire.schema import catalogue
+
+OLD = layout_of(next(e.frame for e in catalogue() if (e.name, e.version) == ("alert", 2)))
+EMPTY = {each.value: {"commitment": b"", "content": None} for each in COMPARTMENTS}
 
 
 def read(data):
-    name = COMPARTMENTS[data[0] % len(COMPARTMENTS) if data else 0]
+    number = data[0] % len(COMPARTMENTS) if data else 0
+    name = COMPARTMENTS[number]
     salted = bytes(SALT_BYTES) + data[1:]
-    _open(name, {"content": salted, "commitment": commitment(name.value, salted)})
+    slot = {"content": salted, "commitment": commitment(name.value, salted)}
+    _compartments(EMPTY | {name.value: slot}, OLD if number < OLD.slots else LATEST)
 
 
 def seeds():

@@ -10,6 +10,7 @@ from broker.gateway.form.countries import country_of
 from broker.gateway.form.questions import AGREED, PEOPLE, TEXTS
 from broker.gateway.form.typed import Typed
 from broker.model.community import Unit
+from broker.model.parting import is_registered
 from broker.model.reason import Reason
 
 _MOST_SUSPECTS = 10
@@ -36,6 +37,7 @@ def mistakes_in(typed: Typed, today: date, unit: Unit) -> list[Mistake]:
         *_too_long(typed),
         *_unknown_countries(typed),
         *_odd_values(typed, today, unit),
+        *_unregistered(typed),
         *_contradictions(typed),
     ]
     order = {name: place for place, name in enumerate(_ORDER)}
@@ -80,7 +82,9 @@ _PATHS = {
     "signs": "compartments.indicators",
     "count": "compartments.victim_profile",
     "conveyance_name": "compartments.conveyances",
-    "place": "compartments.movement",
+    "place": "compartments.places",
+    "employer": "compartments.owners",
+    "safe_contact": "compartments.safe_contact",
     "channel": "compartments.contact",
     "name_1": "persons",
     "child": "label.minor",
@@ -131,6 +135,14 @@ def _odd_values(typed: Typed, today: date, unit: Unit) -> Iterator[Mistake]:
         yield Mistake("phone", "This is no phone number. Begin with the country, such as +679")
     if len(readings.names(typed.one("suspects"))) > _MOST_SUSPECTS:
         yield Mistake("suspects", f"Write {_MOST_SUSPECTS} names at most, one in a line")
+
+
+def _unregistered(typed: Typed) -> Iterator[Mistake]:
+    for field in ("name", "number"):
+        written = typed.one(f"conveyance_{field}")
+        if written and not is_registered(field, written):
+            says = f"Write the {field} alone, as it stands on it: letters and digits, no commas"
+            yield Mistake(f"conveyance_{field}", says)
 
 
 def _contradictions(typed: Typed) -> Iterator[Mistake]:

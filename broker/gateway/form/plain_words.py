@@ -13,11 +13,14 @@ PARTS = {
     Compartment.SUSPECTS: "names of suspects",
     Compartment.DOCUMENTS: "documents",
     Compartment.CONVEYANCES: "boat or vehicle",
-    Compartment.MOVEMENT: "place, employer and route",
+    Compartment.MOVEMENT: "country and route",
     Compartment.ASSESSMENT: "assessment",
     Compartment.SOURCE: "who told you",
     Compartment.EVIDENCE: "evidence",
-    Compartment.CONTACT: "how to reach you, and the person",
+    Compartment.CONTACT: "how to reach you",
+    Compartment.PLACES: "place and employer",
+    Compartment.OWNERS: "owner of the boat",
+    Compartment.SAFE_CONTACT: "how to reach the person",
 }
 
 RECIPIENTS = {

@@ -16,6 +16,7 @@ from broker.gateway.serve import PolicyFailed, Served
 from broker.gateway.shelf import Shelf, Shelved
 from broker.gateway.taxii.asked import Asked
 from broker.gateway.taxii.library import Dated, Library, Shown
+from broker.model.compartment import COMPARTMENTS
 from broker.model.release import ReleaseKind
 from broker.pipeline.holdings import LedgerBehind
 
@@ -23,7 +24,7 @@ from broker.pipeline.holdings import LedgerBehind
 _MOST_LOOKED_AT, _AT_ONCE = 2_000, 100
 #: Making the objects of so many takes some tens of milliseconds.
 _AT_A_STRETCH = 8
-_PARTITION_BITS, _PROFILE_BITS = 16, 12
+_PARTITION_BITS, _PROFILE_BITS = 16, len(COMPARTMENTS)
 
 
 @dataclass(frozen=True, slots=True)

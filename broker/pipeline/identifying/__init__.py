@@ -111,9 +111,9 @@ def _names(held: Compartments, people: list[Person]) -> Iterator[str]:
 
 def _elsewhere(held: Compartments) -> frozenset[str]:
     """Return the words by which the alert calls places and vessels: these are no people."""
-    legs = held.movement.legs if held.movement else ()
+    places = held.places.items if held.places else ()
     moved = held.conveyances.items if held.conveyances else ()
-    called = [*(leg.place for leg in legs), *(each.name for each in moved)]
+    called = [*(place.name for place in places), *(each.name for each in moved)]
     return frozenset(token for name in called if name for token in tokens_of(name))
 
 
