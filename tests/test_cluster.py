@@ -114,3 +114,48 @@ def _processes_naming(folder: Path) -> list[str]:
         if b"kafka.Kafka" in words and any(str(folder).encode() in word for word in words):
             found.append(command.parent.name)
     return found
+
+
+async def test_11_23_data_and_log_are_their_owners_alone(tmp_path):
+    folder = tmp_path / "kafka"
+    folder.mkdir(mode=0o755)
+    with LocalKafka(folder) as cluster:
+        await apply_topics(Connection(cluster.bootstrap_servers), [TopicSpec("kept", 1)])
+        await _write(cluster.bootstrap_servers, "kept", [b"one"])
+        open_to_others = [
+            path for path in (folder, *folder.rglob("*")) if path.lstat().st_mode & 0o077
+        ]
+    assert open_to_others == []
+    assert list(folder.rglob("kept-0/*.log"))
+
+
+async def test_12_7_a_folder_with_any_letters_is_found_again_whatever_the_locale(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("LANG", "C")
+    folder = tmp_path / "dossier à Nouméa" / "Fa’asāmoa 島 \\ = #"
+    for value in (b"one", b"two"):
+        with LocalKafka(folder) as cluster:
+            connection = Connection(cluster.bootstrap_servers)
+            await apply_topics(connection, [TopicSpec("kept", 1)])
+            await _write(cluster.bootstrap_servers, "kept", [value])
+            found = await _read(cluster.bootstrap_servers, "kept")
+    assert found == [b"one", b"two"]
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_12_7_a_comma_in_the_path_is_refused_in_words(tmp_path):
+    with pytest.raises(KafkaUnavailable, match="a comma"):
+        LocalKafka(tmp_path / "a,b").start()
+
+
+def test_12_10_the_log_of_kafka_has_a_bound(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Dlali.kafka.log.size=2KB")
+    for _ in range(2):
+        with LocalKafka(tmp_path) as cluster:
+            node = cluster.nodes[0].folder
+    logs = {file.name: file.stat().st_size for file in node.glob("kafka.log*")}
+    assert set(logs) == {"kafka.log", "kafka.log.1", "kafka.log.2", "kafka.log.3",
+                         "kafka.log.before"}  # fmt: skip
+    assert max(logs.values()) < 20_000

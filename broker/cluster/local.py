@@ -20,6 +20,7 @@ from broker.cluster.jars import kafka_version
 from broker.cluster.node import Node, NodeAddress, NodePlan
 from broker.cluster.protection import Protection, protect
 from broker.errors import KafkaUnavailable
+from broker.private_files import private_folder, write_private
 
 _READY_SECONDS = 90
 _POLL_SECONDS = 0.1
@@ -135,7 +136,7 @@ class LocalKafka:
         Raises:
             KafkaUnavailable: The folder holds a cluster of the other kind.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         kept = self.folder / "cluster.json"
         known = json.loads(kept.read_text()) if kept.exists() else {}
         if known and known.get("secure", False) != self._secure:
@@ -145,9 +146,8 @@ class LocalKafka:
         count = (3 if self._secure else 2) * self._count
         if len(ports) != count or not all(map(_free, ports)):
             ports = _free_ports(count)
-        kept.write_text(
-            json.dumps({"cluster_id": cluster_id, "ports": ports, "secure": self._secure})
-        )
+        found = {"cluster_id": cluster_id, "ports": ports, "secure": self._secure}
+        write_private(kept, json.dumps(found).encode())
         return cluster_id, ports
 
 
@@ -160,16 +160,13 @@ def wait_until_ready(node: Node) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline:
         if not node.running():
-            raise KafkaUnavailable(f"Kafka ended while starting: see {node.log}")
-        if not _free(node.plan.address.client_port) and _has_started(node):
+            raise KafkaUnavailable(
+                f"Kafka ended while starting: see {node.log} and {node.output.name}"
+            )
+        if not _free(node.plan.address.client_port) and node.has_started():
             return
         time.sleep(_POLL_SECONDS)
     raise KafkaUnavailable(f"Kafka did not answer in {_READY_SECONDS} s: see {node.log}")
-
-
-def _has_started(node: Node) -> bool:
-    # An earlier run's line in the same log is not this run's: the port was free until now.
-    return b"Kafka Server started" in node.log.read_bytes()
 
 
 def _new_cluster_id() -> str:

@@ -4,15 +4,19 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from broker.cluster.jars import jars, java
 from broker.cluster.protection import Protection, format_arguments, protected_settings
 from broker.errors import KafkaUnavailable
+from broker.private_files import private_folder, write_private
 from broker.resources import shipped
 
 _STOP_SECONDS = 20
+#: Kafka's files may hold what others must not read, sealed or not.
+_OWNER_ONLY = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Node:
         self.folder = folder
         self.plan = plan
         self.log = folder / "kafka.log"
+        self.output = folder / "kafka.out"
         self.pid: int | None = None
         self._warden: subprocess.Popen[bytes] | None = None
 
@@ -66,22 +71,25 @@ class Node:
             DependencyMissing: Java or the jars are missing.
             KafkaUnavailable: Formatting failed.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         settings = self.folder / "server.properties"
-        settings.write_text(_properties(self.plan, self.folder / "data"))
+        write_private(settings, properties_text(_settings(self.plan, self.folder / "data")))
         if not (self.folder / "data" / "meta.properties").exists():
             self._format(settings)
         heap = f"-Xmx{self.plan.heap_mb}m"
         # Serial collector and client compiler: a small process that starts soon, not a fast one.
         tuning = [heap, "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k"]
         command = [*self._java(*tuning), "kafka.Kafka", str(settings)]
-        with self.log.open("ab") as log:
+        self._begin_log()
+        with self.output.open("wb") as output:
             self._warden = subprocess.Popen(
                 [sys.executable, "-m", "broker.cluster.warden", *command],
                 stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
+                env=_environment(),
+                umask=_OWNER_ONLY,
             )
 
     def running(self) -> bool:
@@ -119,6 +127,17 @@ class Node:
         """Let it go on after `pause`."""
         self._signal(signal.SIGCONT)
 
+    def has_started(self) -> bool:
+        """Whether Kafka has said in its log that it is up."""
+        return self.log.exists() and b"Kafka Server started" in self.log.read_bytes()
+
+    def _begin_log(self) -> None:
+        """Keep the log of the run before aside: what is in it was not said by this one."""
+        if self.log.exists():
+            self.log.replace(self.log.with_name("kafka.log.before"))
+        self.output.unlink(missing_ok=True)
+        self.output.touch(mode=0o600)
+
     def _signal(self, number: signal.Signals) -> None:
         if not self.running():
             return
@@ -132,16 +151,20 @@ class Node:
         command = [*self._java("-XX:TieredStopAtLevel=1"), *tool, "-c", str(settings)]
         if self.plan.protection:
             command += format_arguments(self.plan.protection, self.folder)
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=_environment(),
+            umask=_OWNER_ONLY,
+        )  # fmt: skip
         (self.folder / "format-arguments").unlink(missing_ok=True)
         if done.returncode:
-            self.log.write_text(done.stdout + done.stderr)
-            raise KafkaUnavailable(f"the data folder could not be formatted: see {self.log}")
+            write_private(self.output, (done.stdout + done.stderr).encode())
+            raise KafkaUnavailable(f"the data folder could not be formatted: see {self.output}")
 
     def _java(self, *options: str) -> list[str]:
         logging = shipped("kafka") / "log4j2.properties"
         classes = f"{jars()}/*"
-        return [java(), *options, f"-Dlog4j2.configurationFile={logging}", "-cp", classes]
+        log = f"-Dlali.kafka.log={self.log}"
+        return [java(), *options, f"-Dlog4j2.configurationFile={logging}", log, "-cp", classes]
 
 
 def children_of(pid: int) -> list[int]:
@@ -153,7 +176,34 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for child in said.read_text().split()] if said.exists() else []
 
 
-def _properties(plan: NodePlan, data: Path) -> str:
+def _environment() -> dict[str, str]:
+    # Java decodes names of files by the locale: without one, no letter outside ASCII is found.
+    return os.environ | {"LC_ALL": "C.UTF-8"}
+
+
+def properties_text(settings: Mapping[str, object]) -> bytes:
+    """Return *settings* as a properties file, which Java reads as ISO-8859-1 (JDK, Properties).
+
+    Raises:
+        KafkaUnavailable: A path has a comma, which Kafka takes for the end of the path, or a
+            line's end.
+    """
+    for name, value in settings.items():
+        if isinstance(value, Path) and set(str(value)) & set(",\r\n"):
+            raise KafkaUnavailable(f"{name}: a comma or a line's end in the path of Kafka's data")
+    lines = (f"{name}={_escaped(str(value))}\n" for name, value in settings.items())
+    return "".join(lines).encode("ascii")
+
+
+def _escaped(value: str) -> str:
+    units = value.encode("utf-16-be", "surrogatepass")
+    each = (int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2))
+    return "".join(
+        chr(unit) if 0x20 <= unit < 0x7F and unit != 0x5C else f"\\u{unit:04x}" for unit in each
+    )
+
+
+def _settings(plan: NodePlan, data: Path) -> dict[str, object]:
     own, count = plan.address, len(plan.voters)
     voters = ",".join(f"{v.node_id}@127.0.0.1:{v.controller_port}" for v in plan.voters)
     protected = plan.protection is not None
@@ -190,4 +240,4 @@ def _properties(plan: NodePlan, data: Path) -> str:
     }
     if plan.protection:
         settings |= protected_settings(plan.protection)
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
+    return settings
