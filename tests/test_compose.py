@@ -119,6 +119,23 @@ def test_the_folders_that_partners_collect_from_are_made_before_deliver_starts()
     assert all(any(folder.startswith(f"{root}/") for root in kept) for folder in made)
 
 
+def test_11_24_only_deliver_has_what_partners_collect():
+    has = {
+        name
+        for name, service in OURS.items()
+        if any(mount.startswith("deliveries:") for mount in service["volumes"])
+    }
+    assert has == {"folders", "deliver"}
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_12_10_the_log_of_a_container_and_its_processes_are_bounded(name):
+    logging = SERVICES[name]["logging"]
+    assert logging["driver"] == "json-file"
+    assert set(logging["options"]) == {"max-size", "max-file"}
+    assert SERVICES[name]["pids_limit"]
+
+
 def test_every_connector_is_for_a_feed_of_the_shipped_bundle():
     community = read_directory(shipped("policies") / "pacific" / "community.toml")
     connected = with_connectors(community, CONNECTORS)

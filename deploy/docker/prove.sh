@@ -86,7 +86,7 @@ build_images() {
     --build-arg LALI_BASE_IMAGE="$base" --build-arg PIP_OPTIONS=--no-index "$work/context"
   say "a Kafka image, from the jars that Maven resolved"
   cp -rL "$("$python" -c 'from broker.cluster.jars import cache_folder; print(cache_folder())')" "$work/kafka/jars"
-  cp deploy/docker/kafka/run deploy/kafka/log4j2.properties "$work/kafka/"
+  cp deploy/docker/kafka/run deploy/docker/kafka/log4j2.properties "$work/kafka/"
   quietly docker build -t "$kafka" -f deploy/docker/kafka/Dockerfile --build-arg JAVA_IMAGE="$base" "$work/kafka"
 }
 
