@@ -15,6 +15,7 @@ from broker.keys import make_protection
 from broker.pipeline.accept import Accept
 from broker.pipeline.breaker import DEFAULT_PATIENCE, Patience
 from broker.pipeline.deliver import Deliver
+from broker.pipeline.preconditions import Preconditions
 from broker.pipeline.protection import Protection
 from broker.pipeline.router import Router
 from broker.policy.bundle import Bundle, load_bundle
@@ -99,6 +100,16 @@ class Parts:
         tolerance = self.settings.clock_tolerance_seconds
         return ClusterClock(self.connection(role), self.topics, tolerance)
 
+    def preconditions(self, role: str) -> Preconditions:
+        """Return what must hold before *role* decides anything.
+
+        Raises:
+            SettingsInvalid: There are no keys, or the bundle is not in force.
+        """
+        protection, digest = self.protection, self.bundle.digest
+        require = (lambda: protection.folder.require_bundle(digest)) if protection else None
+        return Preconditions(self.cluster_clock(role), require)
+
     def connection_of(self, principal: str) -> Connection:
         """Return how *principal* reaches the cluster."""
         return connection_as(self.settings, f"lali-{principal}", principal)
@@ -181,7 +192,7 @@ def make_accept(parts: Parts) -> Accept:
         parts.topics,
         publishers,
         unsealer=unsealer,
-        confirm_clock=parts.cluster_clock("accept").confirm,
+        confirm=parts.preconditions("accept").confirm,
     )
 
 
@@ -191,9 +202,9 @@ def make_router(parts: Parts) -> Router:
     return Router(
         parts.connection("route"),
         parts.topics,
-        parts.decider.plan,
+        parts.decider.plan_known,
         new_sealer=sealer,
-        confirm_clock=parts.cluster_clock("route").confirm,
+        confirm=parts.preconditions("route").confirm,
     )
 
 
@@ -215,7 +226,7 @@ def make_deliver(parts: Parts, patience: Patience = DEFAULT_PATIENCE) -> Deliver
         patience=patience,
         openers=openers,
         resealers=resealers,
-        confirm_clock=parts.cluster_clock("deliver").confirm,
+        confirm=parts.preconditions("deliver").confirm,
     )
 
 
@@ -237,7 +248,7 @@ def make_gateway(parts: Parts) -> Role:
         parts.decider,
         parts.protection,
         parts.connection("gateway"),
-        cluster_clock=parts.cluster_clock("gateway"),
+        preconditions=parts.preconditions("gateway"),
     )
     return Gateway(doors, server_options(parts.settings))
 

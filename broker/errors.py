@@ -11,7 +11,10 @@
     │       └── GatewayRefused (also KafkaRefused) it refuses us or what we ask
     ├── RecipientUnavailable   delivery is retried with back-off; the release waits in its feed
     ├── RecipientRefused       the release is parked as a dead letter, and later revisions with it
-    ├── ClockWrong             a clock is wrong: nothing is decided, try again later
+    ├── NotNow                 nothing is decided now, nothing is committed, try again later
+    │   ├── ClockWrong         this machine's clock, or the cluster's, is wrong
+    │   ├── BundleEnded        another bundle is in force
+    │   └── OriginatorUnknown  this bundle does not know who published
     ├── KeeperUnavailable      no private key can be used now: nothing is committed, try again later
     ├── StorageUnavailable     a file of ours is locked, or its disk full: nothing was kept
     └── DependencyMissing      something that must be installed on the machine is not there
@@ -113,13 +116,25 @@ class RecipientRefused(LaliError):
         self.code = code
 
 
-class ClockWrong(LaliError):
-    """Clocks differ, or cannot be compared: nothing is decided by them; a code, and a text."""
+class NotNow(LaliError):
+    """What must hold before anything is decided does not; its text is a code, and explains it."""
 
     @property
     def code(self) -> str:
         """The code alone, for records and for machines."""
         return str(self).partition(":")[0]
+
+
+class ClockWrong(NotNow):
+    """Clocks differ, or cannot be compared: nothing is decided by them."""
+
+
+class BundleEnded(NotNow):
+    """Another bundle is in force: nothing is decided by this one any more."""
+
+
+class OriginatorUnknown(NotNow):
+    """An alert's originator is in no unit of this bundle: one that knows it may be on its way."""
 
 
 class KeeperUnavailable(LaliError):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from broker.pipeline.protection import Protection
 from broker.policy.bundle import Bundle, load_bundle
 from broker.policy.directory import Directory
+from broker.policy.fitness import require_fit
 from broker.protect.development import init_development
 from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings
@@ -35,6 +36,8 @@ def init_keys(settings: Settings, entrusted: Sequence[str] = ()) -> bool:
     if settings.protection == "off" or folder.exists:
         return False
     bundle = load_bundle(settings.bundle)
+    if settings.bundle != Settings.model_fields["bundle"].get_default(call_default_factory=True):
+        require_fit(bundle)  # what is shipped was checked when it was made
     community = bundle.community
     units, feeds = list(community.units), list(community.feeds)
     init_development(folder, units, feeds, bundle.digest, entrusted)

@@ -16,7 +16,8 @@ from broker.protect.ceremony import (
 )
 from broker.protect.change import Approval, Approved, ChangeKind, check_approved
 from broker.protect.development import FIRST, SECOND, agree
-from broker.protect.key_folder import KeyFolder, write_whole
+from broker.protect.key_folder import KeyFolder
+from broker.protect.model_files import write_whole
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ async def test_c26_a_role_with_a_wrong_clock_waits_and_goes_on_once_it_is_set(ka
     ours, partner = Clock(), Partner()
     async with region:
         clock = ClusterClock(region.connection, region.topics, 120, ours)
-        checked = {"clock": ours, "confirm_clock": clock.confirm}
+        checked = {"clock": ours, "confirm": clock.confirm}
         decider = Decider(bundle)
         roles = [
             Accept(region.connection, region.topics, region.units, **checked),
@@ -158,7 +158,7 @@ async def test_c26_the_cluster_is_asked_through_a_real_topic(kafka):
     parts = make_parts(settings)
     await parts.apply_topics()
 
-    await parts.cluster_clock("accept").confirm()
+    await parts.preconditions("accept").confirm()
     ours = Clock()
     ours.off_ms = 15 * DAY
     wrong = ClusterClock(parts.connection("gateway"), parts.topics, 120, ours)

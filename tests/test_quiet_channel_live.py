@@ -125,14 +125,13 @@ async def test_nothing_on_its_own_topic_tells_what_was_withheld(hub):
 
 
 async def test_what_was_narrowed_before_delivery_looks_as_if_it_had_never_been_filled(hub):
-    narrower = hub.narrower()
     assert "suspects" in hub.seen
 
     async with _running(hub.parts, "accept", "route"):
         for number, filled in ((1, hub.seen), (2, hub.seen - {"suspects"})):
             await hub.publish(number, filled)
             await _until(lambda n=number: _has(hub, n))
-    async with _running(narrower, "deliver"):
+    async with _running(hub.narrower(), "deliver"):
         await _until(lambda: _has_files(hub, 2))
 
     narrowed, never = hub.files()

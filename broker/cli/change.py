@@ -15,6 +15,7 @@ from broker.audit.changes import ChangeJournal
 from broker.cli import print_json
 from broker.errors import KafkaUnavailable, Rejected, SettingsInvalid
 from broker.policy.bundle import load_bundle
+from broker.policy.fitness import require_fit
 from broker.protect.ceremony import (
     ChangeRecord,
     OfficerKey,
@@ -24,7 +25,7 @@ from broker.protect.ceremony import (
     read_record,
     records,
 )
-from broker.protect.change import Change, ChangeKind
+from broker.protect.change import Approved, Change, ChangeKind
 from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings, load_settings
 from broker.wire.access import OFFICER, Principals
@@ -41,7 +42,9 @@ Key = Annotated[Path | None, Parameter(name="--key")]
 
 @app.command(name="propose-bundle")
 def propose_bundle(*, officer: str, key: Key = None) -> None:
-    """Propose that the bundle of the settings may decide.
+    """Propose that the bundle of the settings comes into force; the one before ends then.
+
+    It must pass `lali policy check` and `lali policy test`.
 
     Example: `lali change propose-bundle --officer first-officer`
 
@@ -51,7 +54,9 @@ def propose_bundle(*, officer: str, key: Key = None) -> None:
     """
     settings = load_settings()
     folder = open_folder(settings)
-    digest = load_bundle(settings.bundle).digest.hex()
+    bundle = load_bundle(settings.bundle)
+    require_fit(bundle)
+    digest = bundle.digest.hex()
     signer = officer_key(folder, officer, key)
     kind = ChangeKind.BUNDLE
     record = noted(
@@ -75,6 +80,8 @@ def approve_change(change: str, *, officer: str, key: Key = None) -> None:
     folder = open_folder(settings)
     signer = officer_key(folder, officer, key)
     record = read_record(folder, change)
+    if record.change.kind is ChangeKind.BUNDLE:
+        _require_fit(settings, record.change.digest)
     erasing = record.change.kind is ChangeKind.ERASURE
     if record.state == "proposed" or (record.state == "applied" and not erasing):
         known = record
@@ -92,6 +99,17 @@ def approve_change(change: str, *, officer: str, key: Key = None) -> None:
     Console().print(f"change {str(record.change.id)[:8]} is in force")
 
 
+def _require_fit(settings: Settings, digest: str) -> None:
+    """Refuse what its approver has not before them, or what its own checks refuse."""
+    bundle = load_bundle(settings.bundle)
+    if bundle.digest.hex() != digest:
+        raise SettingsInvalid(
+            f"this change is about bundle {digest[:12]}, and `bundle` (LALI_BUNDLE) is "
+            f"{bundle.digest.hex()[:12]}: set it to the folder that is to be approved"
+        )
+    require_fit(bundle)
+
+
 @app.command(name="list")
 def list_changes(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """List all changes, the oldest first.
@@ -101,21 +119,34 @@ def list_changes(*, json: Annotated[bool, Parameter(negative="")] = False) -> No
     Args:
         json: Print one JSON object.
     """
-    found = list(records(open_folder(load_settings())))
+    folder = open_folder(load_settings())
+    found = list(records(folder))
+    in_force = folder.bundle.approved()
     if json:
-        print_json([_shown(record) for record in found])
+        print_json([_shown(record, in_force) for record in found])
         return
     table = Table("change", "kind", "digest", "proposed by", "approved by", "state")
     for record in found:
         change = record.change
         by = record.approval.approver if record.approval else "–"
         digest = change.subject or change.digest[:12]
-        table.add_row(str(change.id)[:8], change.kind, digest, change.proposer, by, record.state)
+        table.add_row(
+            str(change.id)[:8], change.kind, digest, change.proposer, by, _state(record, in_force)
+        )
     Console().print(table)
 
 
-def _shown(record: ChangeRecord) -> dict[str, Any]:
-    return {**record.model_dump(mode="json", exclude={"register_"}), "state": record.state}
+def _shown(record: ChangeRecord, in_force: Approved | None) -> dict[str, Any]:
+    shown = record.model_dump(mode="json", exclude={"register_"})
+    return {**shown, "state": _state(record, in_force)}
+
+
+def _state(record: ChangeRecord, in_force: Approved | None) -> str:
+    """Return the state of a change; of a bundle that was in force and is no more: ``ended``."""
+    ended = in_force is not None and record.change.id != in_force.change.id
+    if record.change.kind is ChangeKind.BUNDLE and record.state == "applied" and ended:
+        return "ended"
+    return record.state
 
 
 def open_folder(settings: Settings) -> KeyFolder:

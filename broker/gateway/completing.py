@@ -29,13 +29,13 @@ class Completing:
         asked: The request's own name; ids that are not given follow from it.
 
     Raises:
-        ClockWrong: This machine's clock is wrong, and would date what is published.
+        NotNow: This machine's clock is wrong, and would date what is published.
     """
 
     def __init__(
         self, doors: Doors, unit: str, moment: datetime, asked: Asked | None = None
     ) -> None:
-        doors.refuse_by_clock()
+        doors.refuse_for_now()
         self._doors = doors
         self._unit = unit
         self._moment = moment

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 from broker.client.encoding import AlertEncoder
-from broker.errors import ClockWrong
+from broker.errors import NotNow
 from broker.gateway.cursor import Cursors
 from broker.gateway.database import Database
 from broker.gateway.disclosures import AuditWriter, Disclosures
@@ -21,11 +21,12 @@ from broker.gateway.shelf import Shelf
 from broker.gateway.spool import Spool
 from broker.gateway.standing import Standings
 from broker.pipeline.holdings import Holdings
+from broker.pipeline.preconditions import Preconditions
 from broker.pipeline.protection import Protection
 from broker.policy.decide import Decider
 from broker.policy.directory import Directory
 from broker.settings import Settings
-from broker.wire.cluster_clock import CLOCK_UNKNOWN, ClusterClock
+from broker.wire.cluster_clock import CLOCK_UNKNOWN
 from broker.wire.connection import Connection
 from broker.wire.topics import Topics
 
@@ -40,7 +41,7 @@ class Doors:
 
     Attributes:
         clock: Epoch milliseconds.
-        cluster_clock: Compares it with the cluster's; None in tests that set it.
+        preconditions: What must hold before anything is decided; None in tests.
         protection: Keys; None where protection is off.
         encoder_of: What encodes, signs and seals for a unit whose keys are here.
         stopping: Set when the gateway ends: streams end then.
@@ -52,7 +53,7 @@ class Doors:
     decider: Decider
     connection: Connection
     clock: Callable[[], int]
-    cluster_clock: ClusterClock | None
+    preconditions: Preconditions | None
     protection: Protection | None
     database: Database
     holdings: Holdings
@@ -76,18 +77,18 @@ class Doors:
         """Return the present moment."""
         return datetime.fromtimestamp(self.clock() / 1000, UTC)
 
-    def clock_fault(self) -> ClockWrong | None:
-        """Return why nothing may be decided by the clock now, or None."""
-        return self.cluster_clock.fault() if self.cluster_clock else None
+    def not_now(self) -> NotNow | None:
+        """Return why nothing may be decided now, or None."""
+        return self.preconditions.fault() if self.preconditions else None
 
-    def refuse_by_clock(self) -> None:
+    def refuse_for_now(self) -> None:
         """Refuse to give times to what is published by a clock that is known to be wrong.
 
         Raises:
             ClockWrong: It differs from the cluster's. Where that is away, it is not known, and
                 what is published may wait in the spool.
         """
-        fault = self.clock_fault()
+        fault = self.preconditions.clock_fault() if self.preconditions else None
         if fault is not None and fault.code != CLOCK_UNKNOWN:
             raise fault
 

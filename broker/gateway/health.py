@@ -76,7 +76,7 @@ async def _wanting(
         yield LEDGER_BEHIND
     if not doors.projection.is_ready or _feeds_behind(doors) > _FEEDS_BEHIND_SECONDS:
         yield SHELF_BEHIND
-    if (fault := doors.clock_fault()) is not None:
+    if (fault := doors.not_now()) is not None:
         yield fault.code
     if not _keys_are_there(doors):
         yield KEYS_MISSING

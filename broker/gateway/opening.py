@@ -21,11 +21,11 @@ from broker.gateway.shelf import Shelf
 from broker.gateway.spool import Spool
 from broker.gateway.standing import Standings
 from broker.pipeline.holdings import Holdings
+from broker.pipeline.preconditions import Preconditions
 from broker.pipeline.protection import Protection
 from broker.policy.decide import Decider
 from broker.policy.directory import Directory
 from broker.settings import Settings
-from broker.wire.cluster_clock import ClusterClock
 from broker.wire.connection import Connection
 from broker.wire.topics import Topics
 
@@ -38,7 +38,7 @@ def open_doors(
     protection: Protection | None,
     connection: Connection,
     clock: Callable[[], int] = epoch_ms,
-    cluster_clock: ClusterClock | None = None,
+    preconditions: Preconditions | None = None,
 ) -> Doors:
     """Return the parts behind the doors.
 
@@ -66,13 +66,13 @@ def open_doors(
         decider=decider,
         connection=connection,
         clock=clock,
-        cluster_clock=cluster_clock,
+        preconditions=preconditions,
         protection=protection,
         database=database,
         holdings=holdings,
         projection=Projection(connection, database, takers, eras),
         shelf=shelf,
-        servings=Servings(holdings, decider, openers, clock, resealers, signer, cluster_clock),
+        servings=Servings(holdings, decider, openers, clock, resealers, signer, preconditions),
         disclosures=Disclosures(audit, shelf, decider.bundle.digest, clock),
         audit=audit,
         standings=standings,

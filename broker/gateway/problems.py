@@ -16,10 +16,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from broker.errors import (
-    ClockWrong,
     KafkaUnavailable,
     KeeperUnavailable,
     LaliError,
+    NotNow,
     Rejected,
     StorageUnavailable,
 )
@@ -31,7 +31,7 @@ MEDIA_TYPE = "application/problem+json"
 #: How long to wait for Kafka, seconds, before trying again.
 KAFKA_RETRY_SECONDS = 5
 #: How long to wait for an operator to set a clock, seconds.
-CLOCK_RETRY_SECONDS = 60
+NOT_NOW_RETRY_SECONDS = 60
 #: The same for a file of the gateway's own that is locked, or whose disk is full.
 STORAGE_RETRY_SECONDS = 5
 
@@ -166,8 +166,8 @@ def _of_ourselves(error: Exception) -> Problem:
             return Problem(503, "KAFKA_UNAVAILABLE", retry_after=KAFKA_RETRY_SECONDS)
         case KeeperUnavailable():
             return Problem(503, "NOT_READY", retry_after=KAFKA_RETRY_SECONDS)
-        case ClockWrong():
-            return Problem(503, error.code, retry_after=CLOCK_RETRY_SECONDS)
+        case NotNow():
+            return Problem(503, error.code, retry_after=NOT_NOW_RETRY_SECONDS)
         case StorageUnavailable():
             return Problem(503, error.code, retry_after=STORAGE_RETRY_SECONDS)
         case sqlite3.OperationalError():  # reading waits for nobody

@@ -17,13 +17,13 @@ from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind, ReleaseView
 from broker.pipeline.holdings import Holdings, LedgerBehind
 from broker.pipeline.open_release import ReleaseOpener
+from broker.pipeline.preconditions import Preconditions
 from broker.pipeline.project import opened, read_release, recall, resealed
 from broker.pipeline.redecide import Handover, Stay, confirmed, redecide
 from broker.pipeline.reseal import Resealer
 from broker.policy.decide import Decider
 from broker.protect.recall_seal import RecallSigner, RecallStatement
 from broker.wire.alert_codec import decode_release
-from broker.wire.cluster_clock import ClusterClock
 
 log = structlog.get_logger()
 
@@ -74,7 +74,7 @@ class Servings:
         clock: Epoch milliseconds.
         resealers: What seals anew those of which less is served; None where protection is off.
         signer: What signs the recalls that stand in a release's place; None where it is off.
-        cluster_clock: Says whether our clock may decide what expired; None: it may.
+        preconditions: Say whether anything may be decided now; None: it may.
     """
 
     def __init__(
@@ -85,9 +85,9 @@ class Servings:
         clock: Callable[[], int],
         resealers: Mapping[str, Resealer] | None = None,
         signer: RecallSigner | None = None,
-        cluster_clock: ClusterClock | None = None,
+        preconditions: Preconditions | None = None,
     ) -> None:
-        self._cluster_clock = cluster_clock
+        self._preconditions = preconditions
         self._holdings = holdings
         self._decider = decider
         self._openers = openers or {}
@@ -120,8 +120,8 @@ class Servings:
             return release
         if self.is_blind:
             raise LedgerBehind  # cut off from Kafka: what is here may have been recalled
-        if self._cluster_clock is not None and self._cluster_clock.fault() is not None:
-            raise LedgerBehind  # by a wrong clock nobody can say what has expired
+        if self._preconditions is not None and self._preconditions.fault() is not None:
+            raise LedgerBehind  # nobody can say by a wrong clock, or another bundle
         if is_recall:
             newest = await self._holdings.latest(release.alert_id, _LEDGER_SECONDS)
             verdict = confirmed(release, shelved.feed, newest)

@@ -97,8 +97,8 @@ class Gateway:
             "notes": doors.standings.keep_notes,
             "keys": self._forget_keys,
         }
-        if doors.cluster_clock is not None:
-            loops["clock"] = doors.cluster_clock.follow
+        if doors.preconditions is not None:
+            loops["clock"] = doors.preconditions.follow
         tasks = [
             asyncio.create_task(_again(follow, what, self._stopping))
             for what, follow in loops.items()
@@ -117,7 +117,7 @@ class Gateway:
         """Forget idempotency keys that are over, by a clock that agrees with the cluster's."""
         doors = self.doors
         while True:
-            if doors.clock_fault() is None:
+            if doors.not_now() is None:
                 await doors.repeats.forget(doors.clock())
             await asyncio.sleep(_FORGOTTEN_EVERY_SECONDS)
 

@@ -19,6 +19,7 @@ from broker.errors import Rejected
 from broker.metrics.flow import count_forwarded, count_quarantined
 from broker.pipeline.accepted import intake_header, statement_header
 from broker.pipeline.checked import Checked, accept
+from broker.pipeline.preconditions import Confirm, unchecked
 from broker.pipeline.restarts import Restarts
 from broker.pipeline.retention import retained_until
 from broker.pipeline.set_aside import SetAside
@@ -27,7 +28,6 @@ from broker.pipeline.unseal import Unsealer
 from broker.pipeline.waiting import Waits
 from broker.protect.vault import Row
 from broker.tracing import span
-from broker.wire.cluster_clock import ClockCheck, unchecked
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, ConsumerRecord, group_consumer
 from broker.wire.outbox import Fanout, Outbox
@@ -55,9 +55,9 @@ class Accept:
         originators: Sequence[str],
         clock: Callable[[], int] = epoch_ms,
         unsealer: Unsealer | None = None,
-        confirm_clock: ClockCheck = unchecked,
+        confirm: Confirm = unchecked,
     ) -> None:
-        self._confirm_clock = confirm_clock
+        self._confirm = confirm
         self._connection = connection
         self._topics = topics
         self._originators: Mapping[str, str] = {topics.intake(unit): unit for unit in originators}
@@ -108,7 +108,7 @@ class Accept:
         """Destroy the keys of alerts whose retention has ended, now and then."""
         now = self._clock()
         if self._unsealer is not None and now >= self._forget_at:
-            await self._confirm_clock()
+            await self._confirm()
             self._forget_at = now + _FORGET_EVERY_MS
             if gone := self._unsealer.vault.forget(now):
                 log.info("keys.destroyed", count=gone)
@@ -119,7 +119,7 @@ class Accept:
         fetched = await consumer.getmany(timeout_ms=100, max_records=_ALERTS_AT_ONCE)
         if not fetched:
             return
-        await self._confirm_clock()
+        await self._confirm()
         outbox = Outbox(producer.create_batch)
         self._forwarded.clear()
         self._refused.clear()

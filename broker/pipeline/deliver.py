@@ -13,11 +13,11 @@ from broker.pipeline.delivery_desk import Desk, FeedStatus
 from broker.pipeline.feed_delivery import FeedDelivery
 from broker.pipeline.holdings import Holdings
 from broker.pipeline.open_release import ReleaseOpener
+from broker.pipeline.preconditions import Confirm, unchecked
 from broker.pipeline.reseal import Resealer
 from broker.pipeline.restarts import Restarts
 from broker.pipeline.supervise import cancel, supervise
 from broker.policy.decide import Decider
-from broker.wire.cluster_clock import ClockCheck, unchecked
 from broker.wire.connection import Connection
 from broker.wire.producer import idempotent_producer, start_producer
 from broker.wire.topics import Topics
@@ -35,7 +35,7 @@ class Deliver:
         patience: How to wait for recipients.
         openers: What opens the releases of each feed; None where protection is off.
         resealers: What seals anew those of which less is delivered; None where it is off.
-        confirm_clock: Asked before anything is decided by the clock.
+        confirm: Asked before anything is decided.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class Deliver:
         patience: Patience = DEFAULT_PATIENCE,
         openers: Mapping[str, ReleaseOpener] | None = None,
         resealers: Mapping[str, Resealer] | None = None,
-        confirm_clock: ClockCheck = unchecked,
+        confirm: Confirm = unchecked,
     ) -> None:
-        self._confirm_clock = confirm_clock
+        self._confirm = confirm
         self._connection = connection
         self._topics = topics
         self._decider = decider
@@ -119,7 +119,7 @@ class Deliver:
             self._patience,
             Holdings(self._connection, self._topics),
             idempotent_producer(self._connection),
-            self._confirm_clock,
+            self._confirm,
         )
 
     async def _run_feed(self, desk: Desk, feed: str, connector: Connector) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from broker.pipeline.breaker import Patience
 from broker.pipeline.holdings import Holdings
+from broker.pipeline.preconditions import Confirm, unchecked
 from broker.policy.decide import Decider
-from broker.wire.cluster_clock import ClockCheck, unchecked
 from broker.wire.connection import Connection
 from broker.wire.producer import Producer
 from broker.wire.topics import Topics
@@ -39,4 +39,4 @@ class Desk:
     patience: Patience
     holdings: Holdings
     producer: Producer
-    confirm_clock: ClockCheck = unchecked
+    confirm: Confirm = unchecked

@@ -10,8 +10,8 @@ import structlog
 
 from broker.connector import Connector
 from broker.errors import (
-    ClockWrong,
     KafkaUnavailable,
+    NotNow,
     RecipientRefused,
     RecipientUnavailable,
     Rejected,
@@ -134,7 +134,7 @@ class FeedDelivery:
                     receipt = await self._connector.deliver(verdict.release)
             except LedgerBehind:
                 await self._await_ledger(record, "LEDGER_BEHIND")
-            except (ClockWrong, KafkaUnavailable) as unknown:
+            except (NotNow, KafkaUnavailable) as unknown:
                 await self._await_ledger(record, unknown.code)
             except RecipientRefused as refused:
                 await self._refused(release, record, refused, attempts)
@@ -157,7 +157,7 @@ class FeedDelivery:
         if _is_recall(release):
             newest = await holdings.latest(release.alert_id, _LEDGER_SECONDS)
             return confirmed(release, self._feed, newest)
-        await self._desk.confirm_clock()
+        await self._desk.confirm()
         holding = await holdings.find(release.alert_id, release.revision, _LEDGER_SECONDS)
         if holding is None:
             return Stay(Reason.FORGOTTEN)  # long past its expiry and its retention

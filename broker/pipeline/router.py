@@ -12,16 +12,16 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from broker.clock import epoch_ms
-from broker.errors import KeeperUnavailable
+from broker.errors import KeeperUnavailable, NotNow
 from broker.model.reason import Reason
 from broker.pipeline.known import PlanOf
+from broker.pipeline.preconditions import Confirm, unchecked
 from broker.pipeline.restarts import Restarts
 from broker.pipeline.route import PartitionRouter
 from broker.pipeline.seal_release import ReleaseSealer
 from broker.pipeline.supervise import supervise
 from broker.tracing import span
 from broker.wire.admin import committed_offsets
-from broker.wire.cluster_clock import ClockCheck, unchecked
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, ConsumerRecord, Gate, group_consumer
 from broker.wire.outbox import Outbox
@@ -61,9 +61,9 @@ class Router:
         plan_of: PlanOf,
         clock: Callable[[], int] = epoch_ms,
         new_sealer: Callable[[], ReleaseSealer] | None = None,
-        confirm_clock: ClockCheck = unchecked,
+        confirm: Confirm = unchecked,
     ) -> None:
-        self._confirm_clock = confirm_clock
+        self._confirm = confirm
         self._connection = connection
         self._topics = topics
         self._plan_of = plan_of
@@ -142,7 +142,7 @@ class Router:
     async def _route_next(self, consumer: Consumer, gate: Gate) -> None:
         fetched = await consumer.getmany(timeout_ms=100, max_records=2 * TRANSACTION_ALERTS)
         if fetched:
-            await self._confirm_clock()
+            await self._confirm()
         async with gate.turning:
             rounds = [
                 self._route_records(partition, records)
@@ -232,11 +232,17 @@ _Take = Callable[[ConsumerRecord, Outbox], None]
 
 
 def _take_until_full(records: Sequence[ConsumerRecord], outbox: Outbox, take: _Take) -> int:
+    taken = 0
     try:
-        for taken, record in enumerate(records, 1):
+        for record in records:
             take(record, outbox)
+            taken += 1
             if outbox.size > TRANSACTION_BYTES:
                 return taken
+    except NotNow as wait:
+        if taken:
+            return taken  # those before it go on; it wrote nothing
+        raise TransactionFailed(str(wait), for_good=False) from None
     except KeeperUnavailable as away:
         raise TransactionFailed(str(away), for_good=False) from None
     except Exception as fault:  # noqa: BLE001

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from broker.errors import OriginatorUnknown
 from broker.model.community import Feed
 from broker.model.decision import Decision, Outcome, Plan, PlanGroup, Recipient, Verdict
 from broker.model.label import Distribution, Label
@@ -76,6 +77,17 @@ class Decider:
             if len(self._plans) > _PLANS_KEPT:
                 self._plans.popitem(last=False)
         return plan
+
+    def plan_known(self, view: Mapping[str, Any], facts: Facts) -> Plan:
+        """Return the same for an alert whose originator this bundle knows.
+
+        Raises:
+            OriginatorUnknown: It does not. Another bundle does, or accept would have refused
+                the alert: that bundle is on its way here.
+        """
+        if view["originator"] not in self.bundle.community.units:
+            raise OriginatorUnknown("ORIGINATOR_UNKNOWN: this bundle has no such unit")
+        return self.plan(view, facts)
 
     def decide(self, feed_id: str, view: Mapping[str, Any], facts: Facts) -> Decision:
         """Return the decision for one feed; a feed that is not active receives nothing."""

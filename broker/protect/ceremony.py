@@ -23,7 +23,8 @@ from broker.protect.change import (
     check_proposed,
 )
 from broker.protect.keeper import load_private
-from broker.protect.key_folder import KeyFolder, now, read_model, write_whole
+from broker.protect.key_folder import KeyFolder, now
+from broker.protect.model_files import read_model, write_whole
 from broker.protect.register import Key, Register
 from broker.protect.signature import SIGN
 
@@ -87,7 +88,12 @@ def propose(
         Rejected: OFFICER_UNKNOWN, SIGNATURE_INVALID: not an officer, or not their key.
     """
     change = Change(
-        kind=kind, digest=digest, subject=subject, proposer=officer.officer, proposed_at=now()
+        kind=kind,
+        digest=digest,
+        subject=subject,
+        place=folder.bundle.place() + 1 if kind is ChangeKind.BUNDLE else 0,
+        proposer=officer.officer,
+        proposed_at=now(),
     )
     change = Change.model_validate(
         change.model_dump() | {"signature": officer.sign(change.signed())}
@@ -124,7 +130,7 @@ def approve(folder: KeyFolder, officer: OfficerKey, record: ChangeRecord) -> Cha
 
 
 def apply(folder: KeyFolder, record: ChangeRecord) -> ChangeRecord:
-    """Put an approved change in force: its register, or the leave of its bundle.
+    """Put an approved change in force: its register, or its bundle.
 
     Raises:
         Rejected: NOT_APPROVED, APPROVAL_REPLAYED, APPROVAL_DIFFERS, or what is wrong.
@@ -137,7 +143,7 @@ def apply(folder: KeyFolder, record: ChangeRecord) -> ChangeRecord:
     approved = Approved(change=change, approval=record.approval)
     check_approved(folder.officers, approved, change.kind, change.digest)
     if change.kind is ChangeKind.BUNDLE:
-        write_whole(folder.path / "bundles" / f"{change.digest}.json", approved)
+        folder.bundle.put(approved)
     else:
         _apply_register(folder, record, approved)
     done = ChangeRecord.model_validate(record.model_dump() | {"applied_at": now()})

@@ -61,23 +61,31 @@ class Change(Model):
         digest: SHA-256 of what will be, hexadecimal: the register, or the bundle.
         subject: Of an erasure: the alert. Its digest is that of the register that comes with
             it, in which the hub has a new key.
+        place: Of a bundle: its place in the order of approvals, from 1; each ends the one
+            before. 0 of changes of other kinds, and of bundles approved by older versions.
     """
 
     id: UUID = Field(default_factory=uuid4)
     kind: ChangeKind
     digest: DigestHex
     subject: Subject = ""
+    place: int = Field(0, ge=0)
     proposer: Id
     proposed_at: Moment = Field(default_factory=lambda: datetime.now(UTC))
     signature: str = _UNSIGNED
 
     def signed(self) -> bytes:
         """Return the bytes that its proposer signs."""
-        return b"lali change 1\n" + self.model_dump_json(exclude={"signature"}).encode()
+        return b"lali change 1\n" + self._written(without={"signature"}).encode()
 
     def own_digest(self) -> str:
         """Return what an approval names: the SHA-256 of the whole change, hexadecimal."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        return hashlib.sha256(self._written(without=set()).encode()).hexdigest()
+
+    def _written(self, without: set[str]) -> str:
+        # A change without a place is written as before there were places: it stays signed.
+        unplaced = set() if self.place else {"place"}
+        return self.model_dump_json(exclude=without | unplaced)
 
 
 class Approval(Model):

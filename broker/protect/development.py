@@ -16,7 +16,8 @@ from broker.protect.ceremony import OfficerKey, apply, approve, next_register, p
 from broker.protect.change import ChangeKind, Officer
 from broker.protect.issue import issue
 from broker.protect.keeper import public_bytes, write_private
-from broker.protect.key_folder import KeyFolder, now, write_whole
+from broker.protect.key_folder import KeyFolder, now
+from broker.protect.model_files import write_whole
 from broker.protect.register import HUB, Holder, Key
 
 FIRST, SECOND = "first-officer", "second-officer"

@@ -2,32 +2,28 @@
 
 officers.json          who may propose and approve; pinned, changed by hand only
 register.json          the register in force, with its change and approval
-bundles/<digest>.json  change and approval of each bundle that may decide
+bundle.json            change and approval of the bundle in force
 changes/<id>.json      changes proposed, and what became of them
 private/<key id>.pem   private keys that this machine holds (0600)
 officers/<id>.pem      private keys of officers, on development machines only (0600)
 vault/                 the vault
 """
 
-import json
 import os
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from broker.errors import Rejected, SettingsInvalid
 from broker.model.base import Model
 from broker.model.reason import Reason
+from broker.protect.bundle_in_force import BundleInForce
 from broker.protect.change import Approved, ChangeKind, Officer, Officers, check_approved
 from broker.protect.keeper import FileKeeper, Keeper
+from broker.protect.model_files import read_model, write_whole
 from broker.protect.register import Register
 from broker.protect.socket_keeper import SocketKeeper
 from broker.protect.vault import FileVault
-
-M = TypeVar("M", bound=BaseModel)
 
 
 class ApprovedRegister(Model):
@@ -86,6 +82,11 @@ class KeyFolder:
         found = read_model(self.path / "officers.json", _Officers)
         return {officer.id: officer for officer in found.officers}
 
+    @cached_property
+    def bundle(self) -> BundleInForce:
+        """Which bundle is in force."""
+        return BundleInForce(self.path, lambda: self.officers)
+
     def register(self) -> Register:
         """Return the register in force; the file is read anew when it has changed.
 
@@ -118,22 +119,12 @@ class KeyFolder:
         )
 
     def require_bundle(self, digest: bytes) -> None:
-        """Refuse a bundle that two officers did not agree to.
+        """Refuse every bundle but the one in force.
 
         Raises:
             SettingsInvalid: NOT_APPROVED, or what is wrong with the approval.
         """
-        file = self.path / "bundles" / f"{digest.hex()}.json"
-        if not file.exists():
-            raise SettingsInvalid(
-                f"bundle {digest.hex()[:12]}: {Reason.NOT_APPROVED}: "
-                "`lali change propose-bundle`, then another officer: `lali change approve`"
-            )
-        approved = read_model(file, Approved)
-        try:
-            check_approved(self.officers, approved, ChangeKind.BUNDLE, digest.hex())
-        except Rejected as rejected:
-            raise SettingsInvalid(f"bundle {digest.hex()[:12]}: {rejected}") from None
+        self.bundle.require(digest)
 
     def _service_user(self) -> int:
         if self._keeper_user is not None:
@@ -168,41 +159,6 @@ def check_register(officers: Officers, approved: Approved, digest: str) -> None:
     if kind is ChangeKind.BUNDLE:
         raise Rejected(Reason.APPROVAL_DIFFERS, "approval")
     check_approved(officers, approved, kind, digest)
-
-
-def read_model(file: Path, model: type[M]) -> M:
-    """Return what *file* holds.
-
-    Raises:
-        SettingsInvalid: It cannot be read as *model*; the text names the file, the field and
-            what is wrong, and no value.
-    """
-    try:
-        return model.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise SettingsInvalid(f"{file.name}: {type(error).__name__}") from None
-    except ValidationError as error:
-        raise SettingsInvalid(f"{file.name}: {_first_fault(error)}") from None
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors(include_input=False, include_url=False)[0]
-    # Our own validators raise ValueError(CODE). The name of an unknown field is a value, too.
-    what = str(fault.get("ctx", {}).get("error") or fault["type"])
-    known = fault["loc"][:-1] if fault["type"] == "extra_forbidden" else fault["loc"]
-    where = ".".join(map(str, known))
-    return f"{what} at {where}" if where else what
-
-
-def write_whole(file: Path, model: BaseModel) -> None:
-    """Write *model* as JSON, whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    with partial.open("w") as written:
-        json.dump(model.model_dump(mode="json"), written, indent=1)
-        written.flush()
-        os.fsync(written.fileno())
-    partial.replace(file)
 
 
 def now() -> datetime:

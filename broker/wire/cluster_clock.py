@@ -24,8 +24,6 @@ from broker.wire.topics import Topics
 
 log = structlog.get_logger()
 
-#: Confirms the clock before something is decided by it; see `ClusterClock.confirm`.
-ClockCheck = Callable[[], Awaitable[None]]
 ReadClocks = Callable[[], Awaitable[Sequence[Reading]]]
 
 #: The code of a fault that says no more than that nothing is known.
@@ -47,10 +45,6 @@ class Finding(NamedTuple):
 
     text: str | None
     waits: bool
-
-
-async def unchecked() -> None:
-    """Confirm nothing: for tests, and for tools that decide nothing by the clock."""
 
 
 def judge(readings: Sequence[Reading], tolerance_ms: int) -> Finding:

@@ -17,7 +17,8 @@ from broker.errors import Rejected, SettingsInvalid
 from broker.protect.ceremony import ChangeRecord
 from broker.protect.change import Approval, Approved, Change, ChangeKind, Officer, check_approved
 from broker.protect.keeper import public_bytes
-from broker.protect.key_folder import ApprovedRegister, _Officers, check_register, read_model
+from broker.protect.key_folder import ApprovedRegister, _Officers, check_register
+from broker.protect.model_files import read_model
 from broker.protect.signature import SIGN, is_valid
 from broker.testing import NOON
 
