@@ -51,7 +51,7 @@ class Gateway:
     def now(self):
         return datetime.fromtimestamp(self.now_ms / 1000, UTC)
 
-    def refuse_by_clock(self):
+    def refuse_for_now(self):
         pass
 
     async def publish(self, unit, alerts):
