@@ -64,7 +64,7 @@ class Completing:
         if isinstance(label, dict):
             draft = {**draft, "label": {**self._given(index), **label}}
         alert = split(draft, lambda: self._moment)
-        self._check(alert.label)
+        self._check(alert.label, alert.distribution)
         return alert
 
     def encoded(self, alert: Alert) -> Outgoing:
@@ -83,21 +83,22 @@ class Completing:
             given["alert_id"] = self._doors.repeats.alert_id(self._asked, index)
         return given
 
-    def _check(self, label: Label) -> None:
+    def _check(self, label: Label, distribution: Distribution) -> None:
         if label.originator != self._unit:
             raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
         check_label(label, self._doors.clock())
+        check_life(label, distribution, self._doors.clock())
 
     def _of_bytes(self, value: bytes) -> Outgoing:
         protection = self._doors.protection
         if protection is None:
             alert = decode_alert(value)
             refuse_content(alert)
-            label = alert.label
+            label, distribution = alert.label, alert.distribution
         else:
-            label = read_label(value)
+            label, distribution = read_label(value)
             self._verify(value, label)
-        self._check(label)
+        self._check(label, distribution)
         return Outgoing(label.alert_id, label.revision, value, sealed=protection is not None)
 
     def _verify(self, value: bytes, label: Label) -> None:

@@ -176,8 +176,7 @@ class Accept:
             statement = unsealed.statement
             headers.append(statement_header(statement.digest, statement.distribution_commitment))
             if unsealed.alert_key is not None:
-                label, distribution = checked.alert.label, checked.alert.distribution
-                until = retained_until(label, distribution, self._clock())
+                until = retained_until(checked.alert.distribution, self._clock())
                 row = Row(statement.digest, unsealed.alert_id, unsealed.alert_key, until)
                 self._keys.append(row)
         fanout = self._alerts[partition_of(key, self._topics.partitions)]

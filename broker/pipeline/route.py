@@ -213,7 +213,7 @@ class PartitionRouter:
     ) -> None:
         """Write the ledger entry, and stage the same for this router's own memory."""
         alert, known = routed.alert, routed.known
-        until = retain_until(alert.expires_at, known.retention_ms, self._records.now)
+        until = retain_until(known.retention_ms, self._records.now)
         self._records.ledger_entry(outbox, alert, known, until, tail)
         held = Held(alert.revision, alert.digest, known.originator, routed.cancels, until, holders)
         self.ledger.stage(alert.alert_id, held)

@@ -63,18 +63,21 @@ def decode_alert(value: bytes | None) -> Alert:
     with reading(Reading.EXACT):
         return Alert(
             label=_label(record["label"]),
-            distribution=validated(Distribution, record["distribution"], "distribution"),
+            distribution=_distribution(record),
             compartments=_compartments(record["compartments"], layout_of(value or b"")),
         )
 
 
-def read_label(value: bytes | None) -> Label:
-    """Read the label of an alert from outside, sealed or not; its slots stay closed.
+def read_label(value: bytes | None) -> tuple[Label, Distribution]:
+    """Read label and distribution of an alert from outside, sealed or not.
+
+    Its slots stay closed.
 
     Raises:
         Rejected: The bytes are not exactly one canonical alert, or the label is not right.
     """
-    return _label(codec.decode(value, "alert")["label"])
+    record = codec.decode(value, "alert")
+    return _label(record["label"]), _distribution(record)
 
 
 def decode_release(value: bytes | None, *, with_record: bool = False) -> ReleaseView:
@@ -161,6 +164,10 @@ def _slot(name: Compartment, model: BaseModel | None, salts: Salts) -> dict[str,
 
 def _label(record: dict[str, Any]) -> Label:
     return validated(Label, record | {"alert_id": UUID(bytes=record["alert_id"])}, "label")
+
+
+def _distribution(record: dict[str, Any]) -> Distribution:
+    return validated(Distribution, record["distribution"], "distribution")
 
 
 def _compartments(slots: dict[str, Any], layout: Layout) -> Compartments:

@@ -13,7 +13,7 @@ import fastavro
 from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.wire import strict
-from broker.wire.schema import SchemaEntry, catalogue
+from broker.wire.schema import AvroSchema, SchemaEntry, catalogue
 
 Record = dict[str, Any]
 
@@ -74,7 +74,7 @@ def decode(value: bytes | None, expected: str) -> Record:
     entry = unframe(value, expected)
     assert value is not None
     strict.check(entry.schema_id, value[FRAME_BYTES:], _limits(expected))
-    return _read(entry, value)
+    return read_as(entry.parsed, value)
 
 
 def decode_version(entry: SchemaEntry, value: bytes) -> Record:
@@ -85,21 +85,21 @@ def decode_version(entry: SchemaEntry, value: bytes) -> Record:
         ValueError: The schema cannot be walked.
     """
     strict.walk_all(strict.compile_walk(entry.avro), value[FRAME_BYTES:])
-    return _read(entry, value)
+    return read_as(entry.parsed, value)
 
 
 def decode_trusted(value: bytes, expected: str) -> Record:
     """Decode what a role of Lali wrote under its own access rights; no second check.
 
     Raises:
-        Rejected: The frame is not one of *expected*.
+        Rejected: The frame is not one of *expected*, or it is damaged.
     """
     if len(value) < FRAME_BYTES or value[0] != 0:
         raise Rejected(Reason.FRAMING)
     entry = catalogue().by_id(int.from_bytes(value[1:FRAME_BYTES], "big"))
     if entry is None or entry.name != expected:
         raise Rejected(Reason.SCHEMA_UNEXPECTED)
-    return _read(entry, value)
+    return read_as(entry.parsed, value)
 
 
 def name_of(value: bytes) -> str | None:
@@ -108,11 +108,16 @@ def name_of(value: bytes) -> str | None:
     return entry.name if entry else None
 
 
-def _read(entry: SchemaEntry, value: bytes) -> Record:
+def read_as(schema: AvroSchema, value: bytes) -> Record:
+    """Return the framed record *value*, read by *schema*; it is not checked strictly.
+
+    Raises:
+        Rejected: FIELD_INVALID: it ends early, or holds what no value stands for, such as a
+            moment beyond the calendar.
+    """
     try:
-        record = fastavro.schemaless_reader(BytesIO(value[FRAME_BYTES:]), entry.parsed, None)
-    except (ValueError, OverflowError, EOFError, IndexError):
-        # A moment or date beyond the calendar: well-formed Avro that no value stands for.
+        record = fastavro.schemaless_reader(BytesIO(value[FRAME_BYTES:]), schema, None)
+    except (ValueError, OverflowError, EOFError, IndexError, MemoryError):
         raise Rejected(Reason.FIELD_INVALID) from None
     assert isinstance(record, dict)
     return record
