@@ -14,7 +14,7 @@ from broker.gateway.database import Database
 from broker.gateway.form.following import told
 from broker.gateway.problems import Problem
 from broker.gateway.standing import Standings
-from broker.pipeline.holdings import Holding, Share
+from broker.pipeline.holding import Holding, Share
 from broker.wire import codec
 
 NOON = 1_790_000_000_000

@@ -15,7 +15,8 @@ from broker.errors import KeeperUnavailable
 from broker.gateway.serve import Servings
 from broker.gateway.shelf import Shelved
 from broker.model.reason import Reason
-from broker.pipeline.holdings import Holding, Holdings, Share
+from broker.pipeline.holding import Holding, Share
+from broker.pipeline.holdings import Holdings
 from broker.pipeline.open_release import read_verified
 from broker.pipeline.project import narrow, read_release, recall
 from broker.pipeline.redecide import Handover, confirmed
@@ -131,12 +132,13 @@ def test_where_the_hub_has_no_key_a_recall_is_sent_all_the_same():
         (Share(1, recalled=True), True),
         (Share(2, recalled=True), False),
         (Share(3, recalled=True), False),
+        (Share(3, recalled=False), False),
     ],
 )
 async def test_a_recall_in_doubt_is_handed_over_if_the_ledger_says_the_same(share, kept_back):
     alert_id = uuid4()
     release = recall(said(alert_id=alert_id), None)
-    holding = SimpleNamespace(shares={OWN: share} if share else {})
+    holding = Holding(2, False, 0, b"", b"", {OWN: share} if share else {})
     assert isinstance(confirmed(release, OWN, holding), Handover) is not kept_back
     assert await served(alert_id, release.value, holding.shares) == (not kept_back)
     assert await served(alert_id, signed(said(alert_id=alert_id)), holding.shares)

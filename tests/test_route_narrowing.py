@@ -10,7 +10,7 @@ from routing import Lane
 from broker.audit.balance import balance
 from broker.audit.log import AuditLog, read_entry
 from broker.model.compartment import ALL_COMPARTMENTS
-from broker.pipeline.holdings import Holding, Share
+from broker.pipeline.holding import Holding, Share
 from broker.pipeline.project import recall
 from broker.pipeline.redecide import Handover, Stay, confirmed
 from broker.protect.recall_seal import RecallStatement

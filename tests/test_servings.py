@@ -12,7 +12,8 @@ from broker.model.compartment import COMPARTMENTS, Compartment
 from broker.model.decision import Outcome, Verdict
 from broker.model.reason import Reason
 from broker.model.release import ReleaseKind
-from broker.pipeline.holdings import Holding, Holdings, LedgerBehind, Share
+from broker.pipeline.holding import Holding, Share
+from broker.pipeline.holdings import Holdings, LedgerBehind
 from broker.testing import alert_id_of, make_alert, make_recall, make_release
 
 FEED = "a-feed"

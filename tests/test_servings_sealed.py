@@ -15,7 +15,8 @@ from broker.model.compartment import COMPARTMENTS
 from broker.model.decision import Outcome, Verdict
 from broker.model.reason import Reason
 from broker.model.release import ReleaseKind
-from broker.pipeline.holdings import Holding, Holdings, Share
+from broker.pipeline.holding import Holding, Share
+from broker.pipeline.holdings import Holdings
 from broker.pipeline.open_release import read_verified
 
 SHOWN = 0b0000_1010_0101

@@ -9,11 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import structlog
+
 from broker.audit.log import AuditEntry, AuditLog
+from broker.errors import Rejected
 from broker.wire import codec
 from broker.wire.connection import Connection
 from broker.wire.tail import read_to_end
 from broker.wire.topics import Topics
+
+log = structlog.get_logger()
 
 #: A release or recall in a feed: feed, alert, revision, kind.
 Disclosure = tuple[str, UUID, int, str]
@@ -81,7 +86,12 @@ async def read_disclosed(
     found: Counter[Disclosure] = Counter()
     for feed in feeds:
         async for record in read_to_end(connection, [topics.feed(feed)]):
-            release = codec.decode_trusted(record.value, "release")
+            try:
+                release = codec.decode_trusted(record.value or b"", "release")
+            except Rejected as rejected:
+                where = {"feed": feed, "partition": record.partition, "offset": record.offset}
+                log.error("release.unreadable", reason=rejected.reason.value, **where)  # noqa: TRY400
+                continue  # nobody was told anything by it
             alert_id = UUID(bytes=release["alert_id"])
             found[feed, alert_id, release["revision"], release["kind"]] += 1
     return found

@@ -20,7 +20,7 @@ from broker.model.exchange import ConsentChange, PublishedAlert, PublishState
 from broker.model.label import Label
 from broker.model.reason import Reason
 from broker.model.standing import AlertStanding
-from broker.pipeline.holdings import Holding
+from broker.pipeline.holding import Holding
 from broker.wire.refusal import validated
 
 Follower = Annotated[Caller, Depends(needs(Right.FOLLOW))]

@@ -9,11 +9,12 @@ from broker.gateway.doors import Doors
 from broker.gateway.publishing import Outgoing
 from broker.gateway.repeats import Asked
 from broker.model.alert import Alert
-from broker.model.label import Label
+from broker.model.label import Distribution, Label
 from broker.model.reason import Reason
 from broker.pipeline.checked import check_label
 from broker.pipeline.content_check import refuse_content
 from broker.pipeline.publish import split
+from broker.pipeline.retention import check_life
 from broker.protect.signature import verify
 from broker.wire.alert_codec import decode_alert, read_label
 from broker.wire.sealing import AlertParts

@@ -6,8 +6,10 @@ the same whatever became of the other's alert: it never learns that, nor that th
 
 from uuid import UUID
 
+from broker.errors import Rejected
 from broker.gateway.database import Database
-from broker.pipeline.holdings import Holding, Holdings
+from broker.pipeline.holding import Holding
+from broker.pipeline.holdings import Holdings
 
 
 class Ownership:
@@ -40,4 +42,7 @@ class Ownership:
 
 
 def _owner(holding: Holding) -> object:
-    return holding.view()["originator"]
+    try:
+        return holding.view()["originator"]
+    except Rejected:
+        return None  # it cannot be read, so it is nobody's who asks

@@ -16,7 +16,8 @@ from broker.gateway.database import Database
 from broker.gateway.notes import Note, Notes, newest_first
 from broker.gateway.ownership import Ownership
 from broker.model.standing import AlertStanding, RevisionStanding, State
-from broker.pipeline.holdings import Holding, Holdings
+from broker.pipeline.holding import Holding
+from broker.pipeline.holdings import Holdings
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.partition import Target
 

@@ -21,7 +21,7 @@ from broker.model.text import Reading, reading
 
 
 class ReleaseKind(StrEnum):
-    """A release carries content; a recall takes back its revision and every one before it."""
+    """A release carries content; a recall takes back every revision before it."""
 
     UNKNOWN = "UNKNOWN"
     RELEASE = "RELEASE"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from broker.errors import Rejected
 from broker.model.reason import Reason
-from broker.wire.alert_bytes import read_head
+from broker.wire.alert_bytes import LAST_MS, read_head
 from broker.wire.consumer import ConsumerRecord
 
 #: Header that accept writes: partition and offset in the originator's intake topic.
@@ -18,6 +18,8 @@ INTAKE_HEADER = "lali-intake"
 #: the commitment to the distribution within.
 STATEMENT_HEADER = "lali-statement"
 _DIGEST_BYTES = 32
+#: Revisions are Avro ints.
+_NO_REVISION = 1 << 31
 
 
 class Accepted(NamedTuple):
@@ -72,7 +74,8 @@ def read_accepted(record: ConsumerRecord) -> Accepted:
     """Return the alert in a record of `alerts`.
 
     Raises:
-        Rejected: NOT_ACCEPTED: the record did not come through accept.
+        Rejected: NOT_ACCEPTED: the record did not come through accept. FIELD_INVALID: a number in
+            its head is beyond what the ledger's readers take.
     """
     try:
         value = record.value
@@ -82,6 +85,8 @@ def read_accepted(record: ConsumerRecord) -> Accepted:
         statement = _statement(headers)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         raise Rejected(Reason.NOT_ACCEPTED) from None
+    if not (0 < revision < _NO_REVISION and 0 <= expires_at <= LAST_MS):
+        raise Rejected(Reason.FIELD_INVALID)
     digest = statement[:_DIGEST_BYTES] if statement else hashlib.sha256(value).digest()
     commitment = statement[_DIGEST_BYTES:] if statement else None
     return Accepted(

@@ -13,7 +13,8 @@ from uuid import UUID
 from broker.model.reason import Reason
 from broker.model.release import Release
 from broker.pipeline.delivery_records import delivery_mark
-from broker.pipeline.holdings import Holdings, Mark, mark_of
+from broker.pipeline.holding import Mark, mark_of
+from broker.pipeline.holdings import Holdings
 from broker.wire import codec
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.producer import Producer

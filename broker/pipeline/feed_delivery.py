@@ -216,7 +216,7 @@ class FeedDelivery:
         self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int
     ) -> None:
         """What the ledger does not know is nobody's: it ends nothing, and an operator looks."""
-        if reason is Reason.LEDGER_DISAGREES:
+        if reason in (Reason.LEDGER_DISAGREES, Reason.LEDGER_UNREADABLE):
             await self._ends.set_aside(record, reason)
         else:
             await self._ends.stay(release, record, reason, attempts)

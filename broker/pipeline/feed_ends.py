@@ -19,7 +19,7 @@ from broker.pipeline.delivery_records import (
     unreadable_entry,
 )
 from broker.pipeline.delivery_writer import DeliveryWriter
-from broker.pipeline.holdings import Mark
+from broker.pipeline.holding import Mark
 from broker.protect.register import RegisterOf
 from broker.wire.consumer import ConsumerRecord
 

@@ -7,54 +7,29 @@ so it is there; this view may just not have read it yet.
 import asyncio
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from broker.errors import KafkaUnavailable
-from broker.wire.alert_bytes import View, view_of_ledger
-from broker.wire.codec import decode_trusted, name_of
+from broker.model.reason import Reason
+from broker.pipeline.holding import UNREADABLE, Holding, Mark, holding_of, mark_of
 from broker.wire.connection import Connection
+from broker.wire.consumer import ConsumerRecord
+from broker.wire.ledger_codec import (
+    DeliveryMark,
+    Entry,
+    Gone,
+    LedgerKey,
+    Unreadable,
+    read_ledger,
+)
 from broker.wire.partition import Target
 from broker.wire.tail import Reader, WrittenEnds, open_reader, partitions_of
 from broker.wire.topics import Topics
 
 log = structlog.get_logger()
-
-
-class Share(NamedTuple):
-    """What one feed holds of an alert, as route decided."""
-
-    revision: int
-    recalled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """One alert in the ledger: its latest revision, and who holds it."""
-
-    revision: int
-    cancelled: bool
-    expires_at: int
-    label: bytes
-    distribution: bytes
-    shares: dict[str, Share]
-
-    def view(self) -> View:
-        """Return what policy reads of the latest revision."""
-        return view_of_ledger(self.label, self.distribution)
-
-
-class Mark(NamedTuple):
-    """What became of the latest release of one alert to one feed."""
-
-    revision: int
-    kind: str
-    state: str
-    held: bool
-    reason: str | None = None
 
 
 class LedgerBehind(Exception):
@@ -96,7 +71,7 @@ class Holdings:
                 fetched = await reader.getmany(timeout_ms=200, max_records=2000)
                 for records in fetched.values():
                     for record in records:
-                        self.take(record.key, record.value)
+                        self._take(record)
                 # The position passes transaction markers, which are never handed out.
                 self._positions = {each: await reader.position(each) for each in partitions}
                 self._note_end(reader)
@@ -127,20 +102,26 @@ class Holdings:
         """Wait until everything that was in the ledger at the start has been read."""
         await self._ready.wait()
 
-    def take(self, key: bytes, value: bytes | None) -> None:
-        """Take in one record of the ledger topic."""
-        if value is None:
-            self._forget(key)
-            return
-        match name_of(value):
-            case "ledger-entry":
-                record = decode_trusted(value, "ledger-entry")
-                self._holdings[record["alert_id"]] = _holding(record)
-            case "delivery-mark":
-                record = decode_trusted(value, "delivery-mark")
+    def _take(self, record: ConsumerRecord) -> None:
+        reason = self.take(record.key, record.value)
+        if reason is not None:
+            where = {"partition": record.partition, "offset": record.offset}
+            log.error("ledger.unreadable", reason=reason.value, **where)
+
+    def take(self, key: bytes | None, value: bytes | None) -> Reason | None:
+        """Take in one record of the ledger topic; return why it cannot be read, or None."""
+        match read_ledger(key, value):
+            case Entry(alert_id, record):
+                self._holdings[alert_id] = holding_of(record)
+            case DeliveryMark(record):
                 self.note(record)
-            case _:
-                return  # intake marks are route's
+            case Gone(gone):
+                self._forget(gone)
+            case Unreadable(reason, alert_id):
+                if alert_id is not None:
+                    self._holdings[alert_id] = UNREADABLE
+                return reason
+        return None  # intake marks are route's
 
     def note(self, record: dict[str, Any]) -> None:
         """Take in a delivery mark."""
@@ -153,7 +134,8 @@ class Holdings:
 
     def peek(self, alert_id: UUID) -> Holding | None:
         """Return what has been read of an alert so far, without waiting."""
-        return self._holdings.get(alert_id.bytes)
+        holding = self._holdings.get(alert_id.bytes)
+        return None if holding is None or holding.is_unreadable else holding
 
     async def find(self, alert_id: UUID, revision: int, timeout_seconds: float) -> Holding | None:
         """Return the ledger's entry at *revision* or later.
@@ -179,7 +161,7 @@ class Holdings:
             LedgerBehind: It could not be read to its end in time.
         """
         await self.find(alert_id, sys.maxsize, timeout_seconds)
-        return self.peek(alert_id)
+        return self._holdings.get(alert_id.bytes)
 
     async def _catch_up(self, alert_id: UUID, revision: int) -> None:
         """Wait until the entry is there, or all that is in the ledger now is known without it.
@@ -205,34 +187,9 @@ class Holdings:
         holding = self._holdings.get(alert_id.bytes)
         return holding is not None and holding.revision >= revision
 
-    def _forget(self, key: bytes) -> None:
-        alert_id, _, feed = key.decode().partition("/")
-        if feed:
-            self._marks.get(UUID(alert_id).bytes, {}).pop(feed, None)
+    def _forget(self, gone: LedgerKey) -> None:
+        if gone.feed:
+            self._marks.get(gone.alert_id, {}).pop(gone.feed, None)
         else:
-            self._holdings.pop(UUID(alert_id).bytes, None)
-            self._marks.pop(UUID(alert_id).bytes, None)
-
-
-def mark_of(record: dict[str, Any]) -> Mark:
-    """Return the mark in a delivery-mark record."""
-    reason = record.get("reason")
-    return Mark(
-        record["revision"],
-        record["kind"],
-        record["state"],
-        record["held"],
-        sys.intern(reason) if reason else None,
-    )
-
-
-def _holding(record: dict[str, Any]) -> Holding:
-    shares = {sys.intern(h["feed"]): Share(h["revision"], h["recalled"]) for h in record["holders"]}
-    return Holding(
-        revision=record["revision"],
-        cancelled=record["cancelled"],
-        expires_at=int(record["expires_at"].timestamp() * 1000),
-        label=record["label"],
-        distribution=record["distribution"],
-        shares=shares,
-    )
+            self._holdings.pop(gone.alert_id, None)
+            self._marks.pop(gone.alert_id, None)

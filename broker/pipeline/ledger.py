@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from broker.model.reason import Reason
-from broker.wire.codec import Record, decode_trusted, name_of
+from broker.wire.codec import Record
+from broker.wire.ledger_codec import Entry, Gone, IntakeMark, Unreadable, read_ledger
 
 
 class Holder(NamedTuple):
@@ -40,10 +41,15 @@ class Held(NamedTuple):
     retain_until: int
     holders: tuple[Holder, ...]
 
-    def refusal(self, originator: str, revision: int) -> Reason | None:
-        """Return why another revision is not taken, or None; it is no repetition of this one."""
+    def refusal(self, originator: str, revision: int, *, cancels: bool = False) -> Reason | None:
+        """Return why another revision is not taken, or None; it is no repetition of this one.
+
+        A cancel is taken whatever its number: it never depends on having seen the latest.
+        """
         if self.originator != originator:
             return Reason.ORIGINATOR_CHANGED
+        if cancels:
+            return Reason.ALREADY_CANCELLED if self.cancelled else None
         if revision < self.revision:
             return Reason.REVISION_LOWER
         if revision == self.revision:
@@ -55,7 +61,6 @@ class Held(NamedTuple):
 IntakeKey = tuple[str, int]
 
 _SWEPT_AT_ONCE = 100
-_UUID_TEXT = 36
 
 
 class Ledger:
@@ -68,6 +73,7 @@ class Ledger:
         self._staged_marks: dict[IntakeKey, int] = {}
         self._shared: dict[tuple[Holder, ...], tuple[Holder, ...]] = {}
         self._to_sweep: list[bytes] = []
+        self._unreadable: set[bytes] = set()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -75,6 +81,10 @@ class Ledger:
     def get(self, alert_id: bytes) -> Held | None:
         """Return what is known of an alert, staged changes included."""
         return self._staged.get(alert_id) or self._held.get(alert_id)
+
+    def is_unreadable(self, alert_id: bytes) -> bool:
+        """Whether there is an entry of an alert that cannot be read: who holds it is unknown."""
+        return alert_id in self._unreadable and alert_id not in self._staged
 
     def is_staged(self, alert_id: bytes) -> bool:
         """Whether the transaction under way has changed an alert already."""
@@ -101,6 +111,7 @@ class Ledger:
     def commit(self) -> None:
         """Make the staged changes count."""
         self._held.update(self._staged)
+        self._unreadable.difference_update(self._staged)
         self._marks.update(self._staged_marks)
         self.rollback()
 
@@ -109,32 +120,33 @@ class Ledger:
         self._staged.clear()
         self._staged_marks.clear()
 
-    def restore(self, key: bytes, value: bytes | None) -> None:
-        """Take in one record of the ledger topic."""
-        if value is None:
-            if len(key) == _UUID_TEXT:  # delivery marks have longer keys
-                self._held.pop(_alert_id(key), None)
-            return
-        match name_of(value):
-            case "ledger-entry":
-                record = decode_trusted(value, "ledger-entry")
-                self._held[record["alert_id"]] = self.held_of(record)
-            case "intake-mark":
-                record = decode_trusted(value, "intake-mark")
+    def restore(self, key: bytes | None, value: bytes | None) -> Reason | None:
+        """Take in one record of the ledger topic; return why it cannot be read, or None."""
+        match read_ledger(key, value):
+            case Entry(alert_id, record):
+                self._held[alert_id] = self.held_of(record)
+                self._unreadable.discard(alert_id)
+            case Gone((alert_id, None)):
+                self._held.pop(alert_id, None)
+                self._unreadable.discard(alert_id)
+            case IntakeMark(record):
                 mark = (sys.intern(record["originator"]), record["intake_partition"])
                 self._marks[mark] = record["offset"]
-            case _:
-                return  # delivery marks are deliver's
+            case Unreadable(reason, alert_id):
+                if alert_id is not None:
+                    self._unreadable.add(alert_id)
+                return reason
+        return None  # delivery marks are deliver's
 
     def held_of(self, record: Record) -> Held:
-        """Return the entry that a decoded ledger record stands for."""
+        """Return the entry that a ledger record stands for."""
         holders = tuple(Holder(sys.intern(h.pop("feed")), **h) for h in record["holders"])
         return Held(
             revision=record["revision"],
             digest=record["digest"],
             originator=sys.intern(record["originator"]),
             cancelled=record["cancelled"],
-            retain_until=int(record["retain_until"].timestamp() * 1000),
+            retain_until=record["retain_until"],
             holders=self.share(holders),
         )
 
@@ -154,7 +166,3 @@ class Ledger:
             if held and held.retain_until < now and alert_id not in self._staged:
                 del self._held[alert_id]
                 yield alert_id, held
-
-
-def _alert_id(key: bytes) -> bytes:
-    return bytes.fromhex(key.decode().replace("-", ""))

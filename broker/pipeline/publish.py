@@ -26,10 +26,12 @@ from broker.model.content import (
     Suspects,
     Victims,
 )
+from broker.model.label import Distribution
 from broker.model.reason import Reason
 from broker.pipeline.ages import minority
 from broker.pipeline.content_check import refuse_content
 from broker.pipeline.derive import minor_of, profile_of, with_check_digits
+from broker.pipeline.retention import check_life, longest_life
 from broker.wire.refusal import validated
 
 #: How long an alert lives if its originator does not say.
@@ -54,14 +56,15 @@ def split(draft: Mapping[str, Any], clock: Clock = lambda: datetime.now(UTC)) ->
     """Return the alert that *draft* describes.
 
     Not said, and therefore set: `alert_id` (random), `originated_at` (now), `expires_at`
-    (90 days later), `minor`, and the victim profile. Check digits are always computed. A child
-    among *persons* is put among the victims, whatever role it was given.
+    (90 days later, or as late as the retention class lets it), `minor`, and the victim profile.
+    Check digits are always computed. A child among *persons* is put among the victims, whatever
+    role it was given.
 
     Raises:
         Rejected: Reason and path of the first thing that is wrong.
     """
     written = validated(Draft, draft)
-    label = _dated(written.label, clock)
+    label = _dated(written.label, clock, _lifetime(written.distribution))
     moment = label["originated_at"]
     compartments = _placed(written, moment)
     persons = compartments.victims.persons if compartments.victims else ()
@@ -76,6 +79,7 @@ def split(draft: Mapping[str, Any], clock: Clock = lambda: datetime.now(UTC)) ->
         },
     )
     refuse_content(alert)
+    check_life(alert.label, alert.distribution, int(clock().timestamp() * 1000))
     return alert
 
 
@@ -155,14 +159,19 @@ def _replaced(compartments: Compartments, **slots: Any) -> Compartments:
     return validated(Compartments, {**dict(compartments), **slots}, "compartments")
 
 
-def _dated(label: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
+def _lifetime(distribution: Mapping[str, Any]) -> timedelta:
+    told = distribution.get("retention_class", Distribution().retention_class)
+    return min(LIFETIME, longest_life(str(told)))
+
+
+def _dated(label: Mapping[str, Any], clock: Clock, lifetime: timedelta) -> dict[str, Any]:
     dated = {"alert_id": uuid4(), "originated_at": clock(), **label}
     try:
         originated_at = _MOMENT.validate_python(dated["originated_at"])
     except ValidationError:
         raise Rejected(Reason.FIELD_INVALID, "label.originated_at") from None
     try:
-        expires_at = originated_at + LIFETIME
+        expires_at = originated_at + lifetime
     except OverflowError:  # beyond the calendar
         raise Rejected(Reason.FIELD_INVALID, "label.originated_at") from None
     return {"expires_at": expires_at, **dated, "originated_at": originated_at}

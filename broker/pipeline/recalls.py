@@ -7,9 +7,10 @@ the revision that it holds, and then the new release (docs/decisions/0016).
 
 from collections.abc import Callable, Iterable, Mapping
 
+from broker.model.decision import Plan
 from broker.pipeline.accepted import Accepted
 from broker.pipeline.known import Audience
-from broker.pipeline.ledger import Holder
+from broker.pipeline.ledger import Held, Holder
 from broker.pipeline.project import recall
 from broker.pipeline.seal_release import ReleaseSealer
 from broker.protect.recall_seal import RecallStatement
@@ -57,6 +58,17 @@ class Recalls:
         signer = self._sealer.recalls if self._sealer else None
         said = RecallStatement(feed, alert.alert_id, revision, at)
         outbox.add(self._fanout_of(feed), alert.key, recall(said, signer).value)
+
+
+def everybody(plan: Plan, alert: Accepted, originator: str) -> Held:
+    """Return what the ledger would hold were *alert* with every feed: nobody knows with whom it is.
+
+    A feed that never had it is told of a random id. One that has it, and is not told, may let
+    somebody be looked for where nobody may look any more.
+    """
+    feeds = sorted(recipient.feed for group in plan.groups for recipient in group.recipients)
+    holders = tuple(Holder(feed, alert.revision, 0, recalled=False) for feed in feeds)
+    return Held(alert.revision, b"", originator, False, 0, holders)
 
 
 def losing(

@@ -6,10 +6,11 @@ superseded or forbidden. What this answers can only be less than what was releas
 
 from dataclasses import dataclass
 
+from broker.errors import Rejected
 from broker.model.decision import Verdict
 from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind
-from broker.pipeline.holdings import Holding, Share
+from broker.pipeline.holding import Holding, Share
 from broker.pipeline.project import narrow
 from broker.policy.decide import Decider
 from broker.policy.facts import Facts
@@ -32,9 +33,12 @@ class Stay:
 def confirmed(recall: Release, feed: str, holding: Holding | None) -> Handover | Stay:
     """Return whether a *recall* that the hub may not have signed is what the ledger says, too.
 
-    It is where the feed's share was recalled at that revision or later, and where the share is
-    of a later one: what it takes back is superseded anyhow.
+    It is where the ledger cannot be read: a recall in doubt is obeyed. It is where the feed's
+    share was recalled at that revision or later, and where the share is of a later one: what
+    it takes back is superseded anyhow.
     """
+    if holding is not None and holding.is_unreadable:
+        return Handover(recall)
     share = holding.shares.get(feed) if holding else None
     if share is None or not _takes_back(share, recall.revision):
         return Stay(Reason.LEDGER_DISAGREES)
@@ -51,14 +55,12 @@ def redecide(
     """Return what may be handed over of *release* to *feed* at *now*, epoch milliseconds."""
     if release.kind is ReleaseKind.RECALL:
         return Handover(release)  # whoever may hold anything must learn of it
-    share = holding.shares.get(feed)
-    if share is None or share.revision < release.revision:
-        return Stay(Reason.LEDGER_DISAGREES)
-    if share.recalled or holding.cancelled:
-        return Stay(Reason.RECALLED)
-    if share.revision > release.revision:
-        return Stay(Reason.SUPERSEDED)  # the newer revision follows in the same feed
-    view = holding.view()
+    if (reason := _ended(release, feed, holding)) is not None:
+        return Stay(reason)
+    try:
+        view = holding.view()
+    except Rejected as rejected:
+        return Stay(rejected.reason)
     embargo = view["embargo_until"]
     embargoed = embargo is not None and embargo.timestamp() * 1000 > now
     facts = Facts(expired=holding.expires_at <= now, embargoed=embargoed)
@@ -66,3 +68,16 @@ def redecide(
     if outcome.verdict is not Verdict.RELEASE:
         return Stay(outcome.reason or Reason.NO_RULE_PERMITS)
     return Handover(narrow(release, outcome.compartments))
+
+
+def _ended(release: Release, feed: str, holding: Holding) -> Reason | None:
+    """Return why the ledger lets *feed* have *release* no more, or None."""
+    if holding.is_unreadable:
+        return Reason.LEDGER_UNREADABLE
+    share = holding.shares.get(feed)
+    if share is None or share.revision < release.revision:
+        return Reason.LEDGER_DISAGREES
+    if share.recalled or holding.cancelled:
+        return Reason.RECALLED
+    # Of a newer revision: it follows in the same feed.
+    return Reason.SUPERSEDED if share.revision > release.revision else None

@@ -14,9 +14,10 @@ from broker.pipeline.accepted import Accepted, read_accepted
 from broker.pipeline.known import Decided, Known, KnownLabels, PlanOf, later_tail
 from broker.pipeline.ledger import Held, Holder, Ledger
 from broker.pipeline.project import Projector
-from broker.pipeline.recalls import Recalls, losing
+from broker.pipeline.recalls import Recalls, everybody, losing
 from broker.pipeline.releases import Releases, releases_of
 from broker.pipeline.retention import retain_until
+from broker.pipeline.revision import Arrival, arrival, placed
 from broker.pipeline.route_records import RouteRecords
 from broker.pipeline.route_tally import RouteTally
 from broker.pipeline.seal_release import ReleaseSealer
@@ -98,18 +99,19 @@ class PartitionRouter:
             self._set_aside(record, outbox, rejected.reason)
             return
         known = self._known.find(alert.value, alert.start)
-        held = self.ledger.get(alert.alert_id)
-        if held is not None:
-            if self._is_repeat(alert, known.originator, held):
+        match arrival(self.ledger, alert, known):
+            case Arrival.REPEAT:
                 return
-            if held.revision == alert.revision and held.digest == alert.digest:
+            case Arrival.DUPLICATE:
                 self._note_duplicate(outbox, alert, known.originator)
-                return
-            refusal = held.refusal(known.originator, alert.revision)
-            if refusal is not None:
+            case Reason() as refusal:
                 self._quarantine(outbox, alert, known.originator, refusal)
-                return
-        self._decide(outbox, alert, known, held)
+            case Arrival.NEW:
+                self._decide(outbox, alert, known, self.ledger.get(alert.alert_id))
+            case Arrival.BLIND_CANCEL:
+                plan = self._known.decided(known, self._facts(alert, known)).plan
+                held = everybody(plan, alert, known.originator)
+                self._decide(outbox, alert, known, held)
 
     def refuse(self, record: ConsumerRecord, outbox: Outbox, reason: Reason) -> None:
         """Quarantine one record of `alerts`, untouched, with *reason*, whatever it is."""
@@ -129,9 +131,8 @@ class PartitionRouter:
             self._records.forgotten(outbox, alert_id, held.holders)
 
     def _decide(self, outbox: Outbox, alert: Accepted, known: Known, held: Held | None) -> None:
-        now = self._records.now
-        facts = _FACTS[alert.expires_at <= now, known.embargo_until > now]
-        decided = self._known.decided(known, facts)
+        alert = placed(alert, held, cancels=known.message_type == "CANCEL")
+        decided = self._known.decided(known, self._facts(alert, known))
         if decided.failed:
             self._quarantine(outbox, alert, known.originator, Reason.POLICY_ERROR)
             return
@@ -147,6 +148,10 @@ class PartitionRouter:
             self._write_later(outbox, routed, held)
         self.ledger.stage_mark((known.originator, alert.partition), alert.offset)
         self.counts["decided"] += 1
+
+    def _facts(self, alert: Accepted, known: Known) -> Facts:
+        now = self._records.now
+        return _FACTS[alert.expires_at <= now, known.embargo_until > now]
 
     def _write_plan(self, outbox: Outbox, decided: Decided) -> None:
         digest = decided.plan.digest
@@ -217,16 +222,6 @@ class PartitionRouter:
         self._records.ledger_entry(outbox, alert, known, until, tail)
         held = Held(alert.revision, alert.digest, known.originator, routed.cancels, until, holders)
         self.ledger.stage(alert.alert_id, held)
-
-    def _is_repeat(self, alert: Accepted, originator: str, held: Held) -> bool:
-        """Whether accept repeated itself after a crash: handled before, recorded before.
-
-        Accept writes the alerts of an intake partition in order and without gaps, so an
-        offset at or below the mark was here before. The revision is asked too, so that an
-        intake topic that was made anew, and counts from 0 again, loses no alert.
-        """
-        passed = alert.offset <= self.ledger.mark((originator, alert.partition))
-        return passed and alert.revision <= held.revision
 
     def _note_duplicate(self, outbox: Outbox, alert: Accepted, originator: str) -> None:
         self._records.duplicate(outbox, alert, originator)

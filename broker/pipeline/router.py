@@ -124,7 +124,9 @@ class Router:
             self._lanes[partition] = _Lane(producer, router)
             ledger = [self._topics.ledger]
             async for record in read_to_end(self._connection, ledger, partition=number):
-                router.ledger.restore(record.key, record.value)
+                if (reason := router.ledger.restore(record.key, record.value)) is not None:
+                    where = {"partition": number, "offset": record.offset}
+                    log.error("ledger.unreadable", reason=reason.value, **where)
             committed = await consumer.committed(partition)
             if committed is None:
                 await consumer.seek_to_beginning(partition)
@@ -247,6 +249,8 @@ def _take_until_full(records: Sequence[ConsumerRecord], outbox: Outbox, take: _T
         raise TransactionFailed(str(away), for_good=False) from None
     except Exception as fault:  # noqa: BLE001
         # A record that cannot even be taken is for good, like one too large to write.
+        where = {"partition": record.partition, "offset": record.offset}
+        log.error("record.unroutable", code=type(fault).__name__, **where)  # noqa: TRY400
         raise TransactionFailed(f"{_UNEXPECTED}: {type(fault).__name__}", for_good=True) from None
     return len(records)
 

@@ -30,6 +30,9 @@ View = dict[str, Any]
 
 _COMMITMENT_BYTES = 32
 UUID_BYTES = 16
+#: The last moment of the calendar (9999-12-31T23:59:59.999Z), epoch milliseconds: Avro can write
+#: later ones, and no reader takes them.
+LAST_MS = 253_402_300_799_999
 
 
 def read_head(value: bytes) -> tuple[bytes, int, int, int]:

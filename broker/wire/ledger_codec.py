@@ -4,7 +4,6 @@ Route restores its ledger from it, deliver and the gateway follow it. A record t
 read concerns one alert, or none: it is told as `Unreadable`, and whoever reads goes on.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -13,7 +12,7 @@ import fastavro
 from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.wire import codec
-from broker.wire.schema import AvroSchema, catalogue
+from broker.wire.schema import AvroSchema
 
 _UUID_TEXT = 36
 
@@ -55,8 +54,7 @@ class Gone(NamedTuple):
     key: LedgerKey
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(NamedTuple):
     """A record that says nothing.
 
     Attributes:
