@@ -147,7 +147,8 @@ def _damaged(value, data):
 @pytest.mark.parametrize(
     "key",
     [None, b"", b"no uuid", b"\xff\xfe", KEY[:-1], KEY + b"/", KEY + b"x", b"/feed", bytes(36),
-     b"ABCDEF00-0005-4000-8000-000000000005", b"intake/unit/0", KEY.replace(b"-", b"+"), b"{" + KEY[1:-1] + b"}"],
+     b"ABCDEF00-0005-4000-8000-000000000005", b"intake/unit/0", KEY.replace(b"-", b"+"),
+     b"{" + KEY[1:-1] + b"}"],
 )  # fmt: skip
 @pytest.mark.parametrize("value", [None, b"", b"\x00", b"\x00\x00\x00\x00\xff" * 3])
 def test_b12_a_key_that_is_none_ends_no_reader(key, value):

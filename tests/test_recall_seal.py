@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from functools import cache
-from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
@@ -144,9 +143,16 @@ async def test_a_recall_in_doubt_is_handed_over_if_the_ledger_says_the_same(shar
     assert await served(alert_id, signed(said(alert_id=alert_id)), holding.shares)
 
 
+class ReadToItsEnd(Holdings):
+    """A ledger that holds what it was given, and will hold nothing else."""
+
+    async def latest(self, alert_id, _timeout_seconds):
+        return self._holdings.get(alert_id.bytes)
+
+
 async def served(alert_id, value, shares) -> bool:
     """Whether a gateway shows *value*, with *shares* in its ledger."""
-    holdings = Holdings(None, None)
+    holdings = ReadToItsEnd(None, None)
     holdings.seen_ms = epoch_ms()
     later = epoch_ms() + 3_600_000
     holdings._holdings[alert_id.bytes] = Holding(2, False, later, b"", b"", shares)
