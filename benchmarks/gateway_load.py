@@ -23,7 +23,11 @@ def draft() -> dict[str, Any]:
     for name in ("alert_id", "originated_at", "expires_at"):
         label[name] = str(label[name])
     text = "SYNTHETIC: crew of a longliner without papers. " * 12
-    return {"label": label, "compartments": {"summary": {"headline": "SYNTHETIC", "text": text}}}
+    return {
+        "label": label,
+        "distribution": {"retention_class": "YEARS_5"},
+        "compartments": {"summary": {"headline": "SYNTHETIC", "text": text}},
+    }
 
 
 def batch(size: int) -> bytes:

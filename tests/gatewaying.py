@@ -29,7 +29,11 @@ def draft(**label):
     for name in ("alert_id", "originated_at", "expires_at"):
         value = written[name]
         written[name] = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return {"label": written, "compartments": {"summary": {"headline": "SYNTHETIC: a longliner"}}}
+    return {
+        "label": written,
+        "distribution": {"retention_class": "YEARS_5"},
+        "compartments": {"summary": {"headline": "SYNTHETIC: a longliner"}},
+    }
 
 
 class Behind:

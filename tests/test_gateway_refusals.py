@@ -97,6 +97,7 @@ def whole_draft():
         "consent_scope": ["POLICE"],
         "onward": "ASK",
         "legal_basis": "MEMORANDUM",
+        "retention_class": "YEARS_5",
     }
     return {
         "label": label,
