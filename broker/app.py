@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import structlog
 
 from broker.connector import Connector
-from broker.errors import SettingsInvalid
+from broker.errors import RoleEnded, SettingsInvalid
 from broker.keys import make_protection
 from broker.pipeline.accept import Accept
 from broker.pipeline.breaker import DEFAULT_PATIENCE, Patience
@@ -272,6 +272,7 @@ async def run_roles(
     """Run *roles* together until *until* ends, a signal comes, or one of them ends.
 
     Raises:
+        RoleEnded: A role returned though nobody asked it to.
         Exception: Whatever ended a role; the others are stopped first.
     """
     stopping = asyncio.Event()
@@ -289,6 +290,9 @@ async def run_roles(
         await asyncio.wait(tasks, timeout=20)
         for each in done:
             each.result()
+        if not done & set(ends):
+            # Whoever keeps processes running must learn that this one did not mean to end.
+            raise RoleEnded("a role ended by itself: start it again")
     finally:
         for each in (*tasks, *ends):
             each.cancel()

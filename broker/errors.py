@@ -17,6 +17,7 @@
     │   └── OriginatorUnknown  this bundle does not know who published
     ├── KeeperUnavailable      no private key can be used now: nothing is committed, try again later
     ├── StorageUnavailable     a file of ours is locked, or its disk full: nothing was kept
+    ├── RoleEnded              a role ended by itself: whoever keeps it running starts it again
     └── DependencyMissing      something that must be installed on the machine is not there
 
 Every error carries a reason code and, where one exists, a field path. None carries a value:
@@ -148,6 +149,10 @@ class StorageUnavailable(LaliError):
     def code(self) -> str:
         """STORAGE_FULL, STORAGE_LOCKED, STORAGE_DAMAGED, STORAGE_NEWER or STORAGE_AWAY."""
         return str(self)
+
+
+class RoleEnded(LaliError):
+    """A role ended though nobody asked it to; the process ends with an error."""
 
 
 class DependencyMissing(LaliError):

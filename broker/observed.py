@@ -23,7 +23,7 @@ def observed(parts: Parts, roles: Sequence[str]) -> Iterator[list[Watch]]:
     start_tracing(settings.tracing_endpoint, f"lali-{'-'.join(roles)}")
     try:
         with exporting(settings.metrics_host, settings.metrics_port):
-            yield [_watch(parts, role) for role in roles if settings.metrics_port]
+            yield [_watch(parts, role) for role in roles]
     finally:
         stop_tracing()
 

@@ -26,6 +26,12 @@ class Breaks:
             raise self.faults.pop(0)
         return [TopicLag("alerts", 7, 1000)]
 
+    def waiting(self):
+        return {}
+
+    def silent(self):
+        return []
+
     async def stop(self):
         raise RuntimeError("SYNTHETIC")
 

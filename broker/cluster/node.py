@@ -237,6 +237,9 @@ def _settings(plan: NodePlan, data: Path) -> dict[str, object]:
         "replica.fetch.max.bytes": 4 << 20,
         "log.segment.delete.delay.ms": 1000,
         "log.index.size.max.bytes": 256 << 10,
+        # The log cleaner takes 128 MiB by default, at once: half of the heap. After a hard stop,
+        # with everything else to recover, the process ended for want of memory.
+        "log.cleaner.dedupe.buffer.size": 16 << 20,
     }
     if plan.protection:
         settings |= protected_settings(plan.protection)

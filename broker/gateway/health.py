@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from broker.errors import KafkaUnavailable, SettingsInvalid, StorageUnavailable
 from broker.gateway.doors import Doors
+from broker.metrics.standstill import standing_codes
 from broker.metrics.web import show_behind
 from broker.model.base import Model
 from broker.wire.welcome import require_welcome
@@ -40,6 +41,9 @@ class Health(Model):
 
     status: str = Field(description="alive, ready or unready")
     wanting: tuple[str, ...] = Field((), description="Codes of what it still lacks.")
+    standing: tuple[str, ...] = Field(
+        (), description="Codes of roles in this process that stand still though something waits."
+    )
 
 
 def router(doors: Doors) -> APIRouter:
@@ -59,10 +63,15 @@ def router(doors: Doors) -> APIRouter:
         """Say whether it can serve: Kafka answers, all is read, can be kept, keys are there."""
         wanting = tuple([code async for code in _wanting(doors, kafka, storage)])
         if wanting:
-            return _said(Health(status="unready", wanting=wanting), 503)
-        return _said(Health(status="ready"), 200)
+            return _said(_health("unready", wanting), 503)
+        return _said(_health("ready"), 200)
 
     return routes
+
+
+def _health(status: str, wanting: tuple[str, ...] = ()) -> Health:
+    # What stands still is for an operator to see: requests can be taken all the same.
+    return Health(status=status, wanting=wanting, standing=standing_codes())
 
 
 async def _wanting(
@@ -146,4 +155,4 @@ class _Kept(Generic[T]):
 
 
 def _said(health: Health, status: int) -> Response:
-    return JSONResponse(health.model_dump(exclude_defaults=not health.wanting), status)
+    return JSONResponse(health.model_dump(exclude_defaults=True), status)

@@ -1,4 +1,4 @@
-"""Watch how far one role is behind, for whoever scrapes its process."""
+"""Watch how far one role is behind, and whether it moves: for metrics, log and readiness."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ import structlog
 from broker.errors import KafkaUnavailable
 from broker.metrics.lag import Waiting, show_lag
 from broker.metrics.registry import ROLE_UP
+from broker.pipeline.standstill import Standstill
 from broker.wire.connection import Connection
 from broker.wire.lag import LagReader, TopicLag
 from broker.wire.topics import Topics
@@ -42,6 +43,7 @@ class Watch:
         self._lag = LagReader(connection, reads)
         self._feeds = feeds or {}
         self._every = every_seconds
+        self._standstill = Standstill(role)
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -69,6 +71,7 @@ class Watch:
             log.warning("lag.unknown", role=self._role, code=type(fault).__name__)
         else:
             show_lag(self._role, self._waiting(found))
+            self._standstill.see(self._lag.waiting(), self._lag.silent())
 
     async def _disconnect(self) -> None:
         with suppress(Exception):  # what cannot be closed is gone already

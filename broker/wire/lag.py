@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from broker.errors import KafkaUnavailable
 from broker.wire.admin import admin
 from broker.wire.bounded_consumer import new_consumer
-from broker.wire.connection import Connection
+from broker.wire.connection import Connection, is_away
 from broker.wire.tail import partitions_of
 
 #: Partitions whose next record is looked for together; each may hand over a whole batch.
@@ -60,6 +60,7 @@ class LagReader:
         self._connection = connection
         self._groups = groups
         self._firsts: dict[TopicPartition, _First] = {}
+        self._silent: set[str] = set()
         self._partitions: list[TopicPartition] = []
         self._open = AsyncExitStack()
         self._admin: AIOKafkaAdminClient | None = None
@@ -85,6 +86,15 @@ class LagReader:
             raise KafkaUnavailable(type(error).__name__) from None
         return self._rows(bounds)
 
+    def waiting(self) -> dict[TopicPartition, int]:
+        """Return where the group stands in each partition in which something waits."""
+        known = (each for each in self._firsts.items() if each[1].offset is not None)
+        return {each: first.position for each, first in known if each.topic not in self._silent}
+
+    def silent(self) -> list[TopicPartition]:
+        """Return the partitions whose group cannot be asked, though the cluster answers."""
+        return [each for each in self._partitions if each.topic in self._silent]
+
     async def stop(self) -> None:
         """Disconnect; the next question connects anew."""
         self._admin = self._reader = None
@@ -103,8 +113,17 @@ class LagReader:
 
     async def _committed(self, client: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
         found: dict[TopicPartition, int] = {}
+        self._silent.clear()
         for group, topics in self._groups.items():
-            offsets = await client.list_consumer_group_offsets(group)
+            try:
+                async with asyncio.timeout(_PROBE_SECONDS):
+                    offsets = await client.list_consumer_group_offsets(group)
+            except (KafkaError, TimeoutError, AttributeError) as error:
+                # aiokafka 0.14 looks for the code of a partition's error where there is none.
+                if is_away(error):
+                    raise
+                self._silent |= set(topics)
+                continue
             for partition, at in offsets.items():
                 if at.offset >= 0 and partition.topic in topics:
                     found[partition] = at.offset
@@ -119,12 +138,13 @@ class LagReader:
         return {
             each: (max(starts[each], committed.get(each, 0)), ends[each])
             for each in self._partitions
+            if each.topic not in self._silent
         }
 
     async def _look_for_firsts(
         self, reader: AIOKafkaConsumer, bounds: Mapping[TopicPartition, tuple[int, int]]
     ) -> None:
-        unknown = [each for each in self._partitions if self._is_unknown(each, *bounds[each])]
+        unknown = [each for each in bounds if self._is_unknown(each, *bounds[each])]
         for start in range(0, len(unknown), _AT_ONCE):
             some = {each: bounds[each] for each in unknown[start : start + _AT_ONCE]}
             async with asyncio.timeout(_PROBE_SECONDS):
@@ -143,7 +163,7 @@ class LagReader:
         records: dict[str, int] = {each.topic: 0 for each in self._partitions}
         oldest: dict[str, list[int]] = {topic: [] for topic in records}
         for each, first in self._firsts.items():
-            if first.offset is not None and first.timestamp is not None:
+            if first.offset is not None and first.timestamp is not None and each in bounds:
                 records[each.topic] += bounds[each][1] - first.offset
                 oldest[each.topic].append(first.timestamp)
         return [
