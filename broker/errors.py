@@ -16,6 +16,7 @@
     │   ├── BundleEnded        another bundle is in force
     │   └── OriginatorUnknown  this bundle does not know who published
     ├── KeeperUnavailable      no private key can be used now: nothing is committed, try again later
+    │   └── KeyMissing         the vault has no key, and the alert was not erased: restore the vault
     ├── StorageUnavailable     a file of ours is locked, or its disk full: nothing was kept
     ├── RoleEnded              a role ended by itself: whoever keeps it running starts it again
     └── DependencyMissing      something that must be installed on the machine is not there
@@ -153,6 +154,13 @@ class StorageUnavailable(LaliError):
 
 class RoleEnded(LaliError):
     """A role ended though nobody asked it to; the process ends with an error."""
+
+
+class KeyMissing(KeeperUnavailable):
+    """The vault has no key of an alert that nobody erased: it is lost, or from another time."""
+
+    def __init__(self) -> None:
+        super().__init__("KEY_MISSING: the vault has no key of this alert, and it was not erased")
 
 
 class DependencyMissing(LaliError):

@@ -131,7 +131,9 @@ def test_a_narrowed_release_of_an_entrusted_feed_still_needs_the_vault():
 
 def test_what_was_erased_is_not_sealed_anew():
     kept = narrow(read_release(to_feed(ALL, ALL)), 0b11)
-    empty = Resealer(OWN, protection().folder.register, FileVault(scratch()))
+    vault = FileVault(scratch())
+    vault.erase([AT["alert_id"].bytes], 0)
+    empty = Resealer(OWN, protection().folder.register, vault)
 
     assert reason_of(resealed, kept, empty) == ("ERASED", "feed_key")
 

@@ -11,6 +11,7 @@ from sealed import scratch
 from vault_rows import found, row
 
 from broker.errors import SettingsInvalid
+from broker.protect import vault_renewal
 from broker.protect.vault import FileVault
 
 
@@ -69,6 +70,8 @@ def test_a_crash_after_the_commit_loses_nothing(vault, folder):
     assert found(again, row(1), row(2)) == {row(2).digest}
     again.keep([row(3)])
     assert found(again, row(2), row(3)) == {row(2).digest, row(3).digest}
+    again.forget(0)  # goes on where the other died
+    assert found(again, row(2), row(3)) == {row(2).digest, row(3).digest}
     assert (folder / "vault.key").read_bytes() != old_key
     assert not (folder / "vault.next").exists()
 
@@ -80,6 +83,7 @@ def test_a_crash_before_the_commit_loses_nothing(vault, folder):
     again = FileVault(folder)
     assert found(again, row(1)) == {row(1).digest}
     again.keep([row(2)])
+    again.forget(0)
     assert found(again, row(1), row(2)) == {row(1).digest, row(2).digest}
     assert not (folder / "vault.next").exists()
 
@@ -216,3 +220,90 @@ def test_processes_that_start_at_once_share_one_vault():
         assert [process.wait(60) for process in starting] == [0] * 4
         rows = [row(number) for number in range(1, 5)]
         assert found(FileVault(fresh), *rows) == {each.digest for each in rows}
+
+
+def test_c27_others_read_and_keep_between_the_slices_of_a_renewal(vault, folder, monkeypatch):
+    """C27: forgetting one key sealed 10^5 rows anew in accept's event loop, 6.6 seconds."""
+    monkeypatch.setattr(vault_renewal, "AT_ONCE", 10)
+    vault.keep([row(1, until=5), *(row(n) for n in range(2, 200))])
+    seen = []
+
+    def meanwhile(_seconds):
+        number = 1_000 + len(seen)
+        vault.keep([row(number % 256, alert=number)._replace(digest=number.to_bytes(32, "big"))])
+        seen.append(found(vault, *(row(n) for n in range(2, 200))))
+
+    monkeypatch.setattr(vault_renewal.time, "sleep", meanwhile)
+    older = _copy(folder)
+
+    assert vault.forget(6) == 1
+
+    assert len(seen) > 15
+    assert all(len(each) == 198 for each in seen)
+    assert len(vault.find([(1_000 + n).to_bytes(32, "big") for n in range(len(seen))])) == len(seen)
+    assert not (folder / "vault.next").exists()
+    shutil.copy(folder / "vault.key", older / "vault.key")
+    with pytest.raises(SettingsInvalid):
+        FileVault(older).find([row(1).digest])
+
+
+@pytest.mark.parametrize("slices", [0, 1, 5])
+def test_c27_a_renewal_that_died_anywhere_is_ended_by_the_next(vault, folder, monkeypatch, slices):
+    monkeypatch.setattr(vault_renewal, "AT_ONCE", 10)
+    vault.keep([row(1), *(row(n) for n in range(2, 100))])
+    left = [slices]
+
+    def die(_seconds):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(vault_renewal.time, "sleep", die)
+    with pytest.raises(KeyboardInterrupt):
+        vault.erase([row(1).alert_id], 0)
+    monkeypatch.setattr(vault_renewal.time, "sleep", lambda _: None)
+    older = _copy(folder)
+
+    again = FileVault(folder)
+    assert len(found(again, *(row(n) for n in range(1, 100)))) == 98
+    again.erase([row(2).alert_id], 0)
+
+    assert len(found(again, *(row(n) for n in range(1, 100)))) == 97
+    assert not (folder / "vault.next").exists()
+    shutil.copy(folder / "vault.key", older / "vault.key")
+    (older / "vault.next").unlink(missing_ok=True)
+    with pytest.raises(SettingsInvalid):  # what was erased between died with its key, too
+        FileVault(older).find([row(2).digest])
+
+
+HOUR = 3_600_000
+
+
+def test_c26_a_vault_whose_clock_jumps_40_days_destroys_nothing_for_a_day(vault):
+    """C26: 1,000 of 1,000 living keys were destroyed."""
+    start, day = 1_800_000_000_000, 24 * HOUR
+    rows = [row(n, until=start + 31 * day) for n in range(1, 50)]
+    vault.keep(rows)
+    assert vault.forget_over(start) == 0
+
+    for hour in range(20):
+        assert vault.forget_over(start + 40 * day + hour * HOUR) == 0
+        for _ in range(5):  # a role that starts over and over again counts no hours
+            assert vault.forget_over(start + 40 * day + hour * HOUR + 1000) == 0
+    assert vault.forget_over(start + day) == 0  # it was set right
+
+    assert len(found(vault, *rows)) == 49
+    for hour in range(24, 33 * 24):
+        vault.forget_over(start + hour * HOUR)
+    assert found(vault, *rows) == set()
+
+
+def test_c26_a_clock_that_stands_by_its_jump_for_a_day_is_believed(vault):
+    start = 1_800_000_000_000
+    vault.keep([row(1, until=start)])
+    vault.forget_over(start)
+    jumped = start + 60 * 24 * HOUR
+
+    gone = [vault.forget_over(jumped + hour * HOUR) for hour in range(24)]
+
+    assert gone == [0] * 23 + [1]

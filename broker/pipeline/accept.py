@@ -26,7 +26,7 @@ from broker.pipeline.set_aside import SetAside
 from broker.pipeline.supervise import supervise
 from broker.pipeline.unseal import Unsealer
 from broker.pipeline.waiting import Waits
-from broker.protect.vault import Row
+from broker.protect.vault import Row, Vault
 from broker.tracing import span
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, ConsumerRecord, group_consumer
@@ -65,6 +65,7 @@ class Accept:
         self._unsealer = unsealer
         self._keys: list[Row] = []
         self._forget_at = 0
+        self._forgetting: asyncio.Task[None] | None = None
         numbers = range(topics.partitions)
         self._alerts = [Fanout(Target(topics.alerts, n)) for n in numbers]
         register = unsealer.register if unsealer else None
@@ -110,8 +111,8 @@ class Accept:
         if self._unsealer is not None and now >= self._forget_at:
             await self._confirm()
             self._forget_at = now + _FORGET_EVERY_MS
-            if gone := self._unsealer.vault.forget(now):
-                log.info("keys.destroyed", count=gone)
+            if self._forgetting is None or self._forgetting.done():
+                self._forgetting = asyncio.create_task(_forget(self._unsealer.vault, now))
 
     async def _accept_next(self, consumer: Consumer, producer: Producer) -> None:
         for each in self._waits.over(consumer.paused()):
@@ -204,3 +205,14 @@ def _hold(
         if next_offsets[partition] <= fetched[partition][-1].offset:
             consumer.seek(partition, next_offsets[partition])
             consumer.pause(partition)
+
+
+async def _forget(vault: Vault, now: int) -> None:
+    """Destroy what is over, beside the event loop: the vault's key is renewed row by row."""
+    try:
+        gone = await asyncio.to_thread(vault.forget_over, now)
+    except Exception as fault:  # noqa: BLE001 - what is over is destroyed an hour later
+        log.error("keys.not_destroyed", code=type(fault).__name__)  # noqa: TRY400
+        return
+    if gone:
+        log.info("keys.destroyed", count=gone)

@@ -11,6 +11,7 @@ import structlog
 from broker.connector import Connector
 from broker.errors import (
     KafkaUnavailable,
+    KeeperUnavailable,
     NotNow,
     RecipientRefused,
     RecipientUnavailable,
@@ -132,10 +133,8 @@ class FeedDelivery:
                 attempts += 1
                 with span("deliver.attempt", feed=self._feed, attempt=attempts):
                     receipt = await self._connector.deliver(verdict.release)
-            except LedgerBehind:
-                await self._await_ledger(record, "LEDGER_BEHIND")
-            except (NotNow, KafkaUnavailable) as unknown:
-                await self._await_ledger(record, unknown.code)
+            except (LedgerBehind, KeeperUnavailable, NotNow, KafkaUnavailable) as ours:
+                await self._await_ourselves(record, ours)
             except RecipientRefused as refused:
                 await self._refused(release, record, refused, attempts)
                 return
@@ -182,9 +181,10 @@ class FeedDelivery:
             return resealed(release, self._resealer)
         return plain
 
-    async def _await_ledger(self, record: ConsumerRecord, code: str) -> None:
+    async def _await_ourselves(self, record: ConsumerRecord, fault: Exception) -> None:
         """Wait a little: the recipient is well, and must not be left alone for our own delay."""
         await self._ends.flush()
+        code = str(fault).partition(":")[0] or "LEDGER_BEHIND"
         count_failed_attempt(self._feed, code)
         log.warning("delivery.delayed", feed=self._feed, code=code)
         await self._wait(record, _LEDGER_AGAIN_SECONDS)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from broker.errors import Rejected
+from broker.errors import KeyMissing, Rejected
 from broker.model.reason import Reason
 from broker.model.release import ReleaseView
 from broker.protect.recall_seal import RecallStatement, doubt_of
@@ -11,7 +11,7 @@ from broker.protect.register import Register, RegisterOf
 from broker.protect.release_seal import masked, open_feed_key, open_slot_keys
 from broker.protect.signature import verify
 from broker.protect.slot_seal import AlertKeys, SealBroken, bound_to, open_slot
-from broker.protect.vault import Vault
+from broker.protect.vault import Vault, missing
 from broker.protect.wrap import Unwrapper, alert_info
 from broker.wire.alert_codec import decode_release
 from broker.wire.codec import decode_trusted
@@ -123,6 +123,8 @@ def read_verified(value: bytes | None, opener: ReleaseOpener) -> ReleaseView:
     verify_release(opener.register(), parts, view.label.originator, view.released_at)
     try:
         return decode_release(opener.open(parts))
+    except KeyMissing:
+        return view  # lost is not erased: who is here reads the label, and that there is more
     except Rejected as rejected:
         if rejected.reason is Reason.KEY_UNKNOWN:
             return view
@@ -130,11 +132,16 @@ def read_verified(value: bytes | None, opener: ReleaseOpener) -> ReleaseView:
 
 
 def vault_share(vault: Vault) -> ShareOf:
-    """Return how *vault* gives the shares of alerts."""
+    """Return how *vault* gives the shares of alerts; KeyMissing says that one is lost."""
 
     def share_of(digest: bytes, alert_id: bytes, revision: int) -> bytes | None:
         alert_key = vault.find([digest]).get(digest)
-        return AlertKeys(alert_key, alert_id, revision).share if alert_key else None
+        if alert_key is not None:
+            return AlertKeys(alert_key, alert_id, revision).share
+        fault = missing(vault, alert_id)
+        if isinstance(fault, KeyMissing):
+            raise fault
+        return None
 
     return share_of
 

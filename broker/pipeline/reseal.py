@@ -5,14 +5,12 @@ that was dropped would still tell its recipient that something was there, and wo
 content wherever else it lay. So what is left gets keys of its own, as route would have given.
 """
 
-from broker.errors import Rejected
-from broker.model.reason import Reason
 from broker.pipeline.seal_release import new_release_key
 from broker.protect.algorithms import Algorithm
 from broker.protect.register import Holder, RegisterOf
 from broker.protect.release_seal import FeedSession, masked, seal_slot_keys
 from broker.protect.slot_seal import AlertKeys, bound_to
-from broker.protect.vault import Vault
+from broker.protect.vault import Vault, missing
 from broker.wire.release_bytes import with_slot_keys
 from broker.wire.sealing import ReleaseParts
 
@@ -38,7 +36,8 @@ class Resealer:
         One that holds no slot keys comes back as it is: of TLP:RED the hub has none.
 
         Raises:
-            Rejected: KEY_UNKNOWN: the feed has no key. ERASED: the alert's key is gone.
+            Rejected: KEY_UNKNOWN: the feed has no key. ERASED: the alert's key was destroyed.
+            KeyMissing: The alert's key is not there, and nobody destroyed it.
         """
         parts = ReleaseParts(value)
         statement = parts.statement()
@@ -46,7 +45,7 @@ class Resealer:
             return value
         alert_key = self._vault.find([statement.digest]).get(statement.digest)
         if alert_key is None:
-            raise Rejected(Reason.ERASED, "feed_key")
+            raise missing(self._vault, parts.alert_id, "feed_key")
         keys = AlertKeys(alert_key, parts.alert_id, parts.revision)
         bound, release_key = bound_to(parts.alert_id, parts.revision), new_release_key()
         session = self._session()

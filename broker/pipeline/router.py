@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from broker.clock import epoch_ms
-from broker.errors import KeeperUnavailable, NotNow
+from broker.errors import KeeperUnavailable, KeyMissing, NotNow
 from broker.model.reason import Reason
 from broker.pipeline.known import PlanOf
 from broker.pipeline.preconditions import Confirm, unchecked
@@ -241,7 +241,7 @@ def _take_until_full(records: Sequence[ConsumerRecord], outbox: Outbox, take: _T
             taken += 1
             if outbox.size > TRANSACTION_BYTES:
                 return taken
-    except NotNow as wait:
+    except (NotNow, KeyMissing) as wait:
         if taken:
             return taken  # those before it go on; it wrote nothing
         raise TransactionFailed(str(wait), for_good=False) from None

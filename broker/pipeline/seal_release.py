@@ -18,7 +18,7 @@ from broker.protect.recall_seal import RecallSigner
 from broker.protect.register import Holder, RegisterOf
 from broker.protect.release_seal import FeedSession, masked, seal_slot_keys
 from broker.protect.slot_seal import AlertKeys, bound_to
-from broker.protect.vault import Vault
+from broker.protect.vault import Vault, missing
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.layout import layout_of
 from broker.wire.release_bytes import end_to_end_closing, sealed_closing
@@ -83,13 +83,14 @@ class ReleaseSealer:
         """Return *alert* with its keys.
 
         Raises:
-            Rejected: NOT_ACCEPTED: it is not sealed. ERASED: its key is gone.
+            Rejected: NOT_ACCEPTED: it is not sealed. ERASED: its key was destroyed.
+            KeyMissing: Its key is not there, and nobody destroyed it.
         """
         if alert.distribution_commitment is None:
             raise Rejected(Reason.NOT_ACCEPTED)
         alert_key = self._alert_keys.get(alert.digest)
         if alert_key is None:
-            raise Rejected(Reason.ERASED)
+            raise missing(self._vault, alert.alert_id)
         return SealedAlert(alert, AlertKeys(alert_key, alert.alert_id, alert.revision), slots_end)
 
     def ends(self, sealed: SealedAlert, feeds: Sequence[str], release_key: bytes) -> list[bytes]:

@@ -1,6 +1,8 @@
 """Seal the rows of the vault: AES-256-GCM under its own key, each bound to its digest."""
 
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -40,10 +42,9 @@ def open_row(cipher: AESGCM, sealed: bytes, digest: bytes) -> bytes:
     return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _DOMAIN + digest)
 
 
-def opens_row(cipher: AESGCM, sealed: bytes, digest: bytes) -> bool:
-    """Whether *cipher* opens a row."""
-    try:
-        open_row(cipher, sealed, digest)
-    except InvalidTag:
-        return False
-    return True
+def opened_by(ciphers: Sequence[AESGCM], sealed: bytes, digest: bytes) -> bytes | None:
+    """Return the key of a row that one of *ciphers* opens, or None."""
+    for cipher in ciphers:
+        with suppress(InvalidTag):
+            return open_row(cipher, sealed, digest)
+    return None

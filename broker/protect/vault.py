@@ -12,22 +12,24 @@ not backups: they would keep what must go. A KMS can stand in behind `Vault`.
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from broker.errors import SettingsInvalid
+from broker.errors import KeyMissing, Rejected, SettingsInvalid
+from broker.model.reason import Reason
 from broker.protect.algorithms import KEY_BYTES
 from broker.protect.keeper import refuse_open, write_private
-from broker.protect.row_seal import NOT_ITS_OWN, open_row, opens_row, read_cipher, seal_row
+from broker.protect.row_seal import NOT_ITS_OWN, opened_by, read_cipher, seal_row
+from broker.protect.seen_clock import SeenClock
+from broker.protect.vault_renewal import AT_ONCE, Renewal
 from broker.protect.vault_tables import set_up
 
 _FIND_ATTEMPTS = 100
 _BUSY_MS = 30_000
-_AT_ONCE = 400
+_FOUND_AT_ONCE = 400
 
 
 class Row(NamedTuple):
@@ -63,10 +65,21 @@ class Vault(Protocol):
         """Destroy every key of these alerts for good; return how many there were."""
 
     def forget(self, now: int) -> int:
-        """Destroy the keys whose retention ended before *now*, epoch ms; return how many."""
+        """Destroy the keys whose retention ended before *now*, epoch ms; return how many.
+
+        It may take long: call it in a thread of its own.
+        """
+
+    def forget_over(self, now: int) -> int:
+        """Do the same, unless the clock has jumped so far that it may be wrong."""
 
     def is_erased(self, alert_id: bytes) -> bool:
         """Whether the alert was erased on request."""
+
+
+def missing(vault: Vault, alert_id: bytes, path: str = "") -> Exception:
+    """Return what it means that *vault* has no key of an alert: erased is not lost."""
+    return Rejected(Reason.ERASED, path) if vault.is_erased(alert_id) else KeyMissing()
 
 
 class FileVault:
@@ -81,6 +94,7 @@ class FileVault:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder = folder
         self._key_file = folder / "vault.key"
         self._next_file = folder / "vault.next"
         file = folder / "vault.db"
@@ -103,7 +117,8 @@ class FileVault:
 
     def keep(self, rows: Iterable[Row]) -> None:
         """Keep *rows*, durably; what is there stays, and what was erased stays erased."""
-        with self._writing() as cipher:
+        with self._locked():
+            cipher = self._sealing_cipher()
             sealed = [
                 (r.digest, r.alert_id, seal_row(cipher, r.key, r.digest), r.retain_until)
                 for r in rows
@@ -117,8 +132,8 @@ class FileVault:
     def find(self, wanted: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the keys of those of *wanted*, statement digests, that are here."""
         found: dict[bytes, bytes] = {}
-        for start in range(0, len(wanted), _AT_ONCE):
-            found.update(self._find(wanted[start : start + _AT_ONCE]))
+        for start in range(0, len(wanted), _FOUND_AT_ONCE):
+            found.update(self._find(wanted[start : start + _FOUND_AT_ONCE]))
         return found
 
     def _find(self, wanted: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -132,28 +147,45 @@ class FileVault:
 
     def erase(self, alert_ids: Sequence[bytes], at: int) -> int:
         """Destroy every key of these alerts for good; return how many there were."""
-        with self._writing() as cipher:
+        with self._locked():
             self._database.executemany(
                 "INSERT OR IGNORE INTO erased VALUES (?, ?)", [(each, at) for each in alert_ids]
             )
             gone = self._database.executemany(
                 "DELETE FROM alert_keys WHERE alert_id = ?", [(each,) for each in alert_ids]
             ).rowcount
-            self._renew_key(cipher)
-        self._finish()
+            self._database.execute("INSERT INTO owed DEFAULT VALUES")
+        self._renewal().run()
         return gone
 
     def forget(self, now: int) -> int:
-        """Destroy the keys whose retention ended before *now*, epoch ms; return how many."""
-        found = self._database.execute(
-            "SELECT count(*) FROM alert_keys WHERE retain_until < ?", (now,)
-        ).fetchone()[0]
-        if found:
-            with self._writing() as cipher:
-                self._database.execute("DELETE FROM alert_keys WHERE retain_until < ?", (now,))
-                self._renew_key(cipher)
-            self._finish()
-        return int(found)
+        """Destroy the keys whose retention ended before *now*, epoch ms; return how many.
+
+        On a connection of its own, so that a thread may do it, and in slices, so that nobody
+        who keeps a key waits long.
+        """
+        with closing(FileVault(self._folder)) as own:
+            return own._forget(now)  # noqa: SLF001 - it is one of us
+
+    def forget_over(self, now: int) -> int:
+        """Do the same, unless the clock has jumped so far that it may be wrong."""
+        return self.forget(now) if SeenClock(self._folder / "clock.json").bears_out(now) else 0
+
+    def _forget(self, now: int) -> int:
+        gone = 0
+        while more := self._forget_some(now):
+            gone += more
+        self._renewal().run()
+        return gone
+
+    def _forget_some(self, now: int) -> int:
+        with self._locked():
+            some = "SELECT digest FROM alert_keys WHERE retain_until < ? LIMIT ?"
+            query = f"DELETE FROM alert_keys WHERE digest IN ({some})"  # noqa: S608 - our own
+            gone = self._database.execute(query, (now, AT_ONCE)).rowcount
+            if gone:
+                self._database.execute("INSERT INTO owed DEFAULT VALUES")
+        return gone
 
     def is_erased(self, alert_id: bytes) -> bool:
         """Whether the alert was erased on request."""
@@ -161,32 +193,22 @@ class FileVault:
         return self._database.execute(query, (alert_id,)).fetchone() is not None
 
     def _opened(self, rows: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes] | None:
-        # Between an erasure's commit and the renaming of its key file, the new key is in
-        # the file beside it. All rows of one answer are under one key.
-        for cipher in self._ciphers():
-            with suppress(InvalidTag):
-                return {digest: open_row(cipher, sealed, digest) for digest, sealed in rows}
-        return None
+        # While the key is renewed, rows are under the old key or under the next one.
+        ciphers, found = list(self._ciphers()), {}
+        for digest, sealed in rows:
+            key = opened_by(ciphers, sealed, digest)
+            if key is None:
+                return None
+            found[digest] = key
+        return found
 
-    def _renew_key(self, old: AESGCM) -> None:
-        """Seal every row anew under a new key; the old one goes with the commit."""
-        fresh = os.urandom(KEY_BYTES)
-        new = AESGCM(fresh)
-        write_private(self._next_file, fresh)
-        rows = self._database.execute("SELECT digest, sealed FROM alert_keys").fetchall()
-        renewed = [(seal_row(new, open_row(old, sealed, d), d), d) for d, sealed in rows]
-        self._database.executemany("UPDATE alert_keys SET sealed = ? WHERE digest = ?", renewed)
+    def _renewal(self) -> Renewal:
+        return Renewal(self._database, self._locked, self._key_file, self._next_file)
 
-    def _finish(self) -> None:
-        """Put a new key in force, as a writer: another's, not yet committed, stays out."""
-        with self._locked():
-            pass
-        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    @contextmanager
-    def _writing(self) -> Iterator[AESGCM]:
-        with self._locked():
-            yield read_cipher(self._key_file)
+    def _sealing_cipher(self) -> AESGCM:
+        """Return the key that new rows are sealed under: the next one, once there is one."""
+        renewing = self._next_file.exists()
+        return read_cipher(self._next_file if renewing else self._key_file)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -200,22 +222,16 @@ class FileVault:
             raise
 
     def _settle_key(self) -> None:
-        """Finish, or undo, a renewal that was committed, or broke off; only a writer does."""
-        if not self._next_file.exists():
-            return
-        row = self._first()
-        # Without rows nothing can be lost, and older rows must not stay readable.
-        if row is None or opens_row(read_cipher(self._next_file), *row):
+        """End a renewal of nothing: older rows must not stay readable."""
+        if self._next_file.exists() and self._first() is None:
             self._next_file.replace(self._key_file)
-        else:
-            self._next_file.unlink()
 
     def _check_key(self) -> None:
         """Make the first key; refuse to go on with one that is not the database's."""
         row = self._first()
         if row is None and not self._key_file.exists():
             write_private(self._key_file, os.urandom(KEY_BYTES))
-        elif row is not None and not opens_row(read_cipher(self._key_file), *row):
+        elif row is not None and opened_by(list(self._ciphers()), *row) is None:
             raise SettingsInvalid(NOT_ITS_OWN)
 
     def _first(self) -> tuple[bytes, bytes] | None:
@@ -224,5 +240,5 @@ class FileVault:
 
     def _ciphers(self) -> Iterator[AESGCM]:
         for file in (self._key_file, self._next_file, self._key_file):
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, ValueError):
                 yield AESGCM(file.read_bytes())
