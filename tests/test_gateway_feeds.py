@@ -7,7 +7,6 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
-import cramjam
 import orjson
 import pytest
 import pytest_asyncio
@@ -196,22 +195,18 @@ async def test_a_page_travels_as_its_reader_takes_it(behind):
     path = f"/v1/feeds/{FEED}?limit=50"
     _, headers, plain = await raw(behind, path, **{"Accept-Encoding": "identity"})
     assert "Content-Encoding" not in headers
-    for accepted, coding, inflate in (
-        ("zstd", "zstd", lambda body: bytes(cramjam.zstd.decompress(body))),
-        ("gzip, zstd;q=0", "gzip", gzip.decompress),
-        ("gzip, zstd", "zstd", lambda body: bytes(cramjam.zstd.decompress(body))),
-    ):
+    for accepted in ("gzip", "gzip, zstd;q=0", "gzip, zstd"):
         _, headers, body = await raw(behind, path, **{"Accept-Encoding": accepted})
-        assert headers["Content-Encoding"] == coding
+        assert headers["Content-Encoding"] == "gzip"
         assert "Accept-Encoding" in headers["Vary"]
-        assert inflate(body) == plain
+        assert gzip.decompress(body) == plain
         assert len(body) < len(plain) / 2
 
 
 async def test_fifty_items_in_summary_are_a_few_kilobytes(behind):
     path = f"/v1/feeds/{FEED}?limit=50&form=summary"
-    _, _, body = await raw(behind, path, **{"Accept-Encoding": "zstd"})
-    page = orjson.loads(bytes(cramjam.zstd.decompress(body)))
+    _, _, body = await raw(behind, path, **{"Accept-Encoding": "gzip"})
+    page = orjson.loads(gzip.decompress(body))
     assert len(page["items"]) == 50
     assert len(body) < 6_000
     assert page["items"][0]["summary"] == "SYNTHETIC: a longliner"

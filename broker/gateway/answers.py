@@ -8,6 +8,8 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from broker.gateway.parted import Parts, compress_parts
+
 #: A smaller body gains nothing.
 _WORTH_COMPRESSING = 400
 _ZSTD_LEVEL, _GZIP_LEVEL = 6, 6
@@ -15,7 +17,7 @@ _ZSTD_LEVEL, _GZIP_LEVEL = 6, 6
 
 def answer(
     request: Request,
-    body: BaseModel | bytes,
+    body: BaseModel | bytes | Parts,
     *,
     status: int = 200,
     headers: dict[str, str] | None = None,
@@ -26,20 +28,21 @@ def answer(
 
     Args:
         request: What is answered.
-        body: A model, or JSON already.
+        body: A model, or JSON already; in parts where several originators wrote it, which are
+            then not compressed together.
         status: HTTP status.
         headers: More headers.
         media_type: Of the body.
         tagged: With an ETag, and 304 where the caller has it already (RFC 9110, section 13).
     """
-    content = body if isinstance(body, bytes) else body.model_dump_json(exclude_none=True).encode()
+    content, parts = _content(body)
     sent = {"Vary": "Accept-Encoding, Authorization", **(headers or {})}
     if tagged:
         # Weak: the same page, however it is compressed.
         sent["ETag"] = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
         if _has(request, sent["ETag"]):
             return Response(status_code=304, headers=sent)
-    coding, content = _compressed(request, content)
+    coding, content = _compressed(request, content, parts)
     if coding:
         sent["Content-Encoding"] = coding
     return Response(content, status, headers=sent, media_type=media_type)
@@ -50,10 +53,18 @@ def _has(request: Request, tag: str) -> bool:
     return tag in (each.strip() for each in known.split(",")) or known.strip() == "*"
 
 
-def _compressed(request: Request, content: bytes) -> tuple[str | None, bytes]:
+def _content(body: BaseModel | bytes | Parts) -> tuple[bytes, Parts | None]:
+    if isinstance(body, BaseModel):
+        return body.model_dump_json(exclude_none=True).encode(), None
+    return (body, None) if isinstance(body, bytes) else (b"".join(body), body)
+
+
+def _compressed(request: Request, content: bytes, parts: Parts | None) -> tuple[str | None, bytes]:
     if len(content) < _WORTH_COMPRESSING:
         return None, content
     taken = _codings(request.headers.get("accept-encoding", ""))
+    if parts is not None:  # zstd has no such flush
+        return ("gzip", compress_parts(parts)) if "gzip" in taken else (None, content)
     if "zstd" in taken:
         return "zstd", bytes(cramjam.zstd.compress(content, level=_ZSTD_LEVEL))
     if "gzip" in taken:

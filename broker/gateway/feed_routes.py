@@ -14,7 +14,7 @@ from broker.gateway.caller import Caller, Right, needs
 from broker.gateway.cursor import CursorInvalid
 from broker.gateway.doors import Doors
 from broker.gateway.filters import Filter, asked_filter
-from broker.gateway.items import page_body, summary, whole
+from broker.gateway.items import page_parts, summary, whole
 from broker.gateway.paging import Page, behind_schedule, read_page
 from broker.gateway.problems import Problem, documented, not_found
 from broker.gateway.serve import PolicyFailed
@@ -131,7 +131,13 @@ def start_of(
         raise Problem(400, "CURSOR_INVALID", "query.cursor") from None
 
 
-def _written(doors: Doors, feed: str, page: Page, *, summarised: bool) -> bytes:
+def _written(doors: Doors, feed: str, page: Page, *, summarised: bool) -> list[bytes]:
     write = summary if summarised else whole
-    items = [write(each.served, doors.cursors.sealed(feed, each.behind)) for each in page.items]
-    return page_body(feed, items, doors.cursors.sealed(feed, page.behind), more=page.more)
+    items = [
+        (
+            each.served.view.label.originator if each.served.view.label else None,
+            write(each.served, doors.cursors.sealed(feed, each.behind)),
+        )
+        for each in page.items
+    ]
+    return page_parts(feed, items, doors.cursors.sealed(feed, page.behind), more=page.more)

@@ -2,6 +2,7 @@
 
 import orjson
 
+from broker.gateway.parted import by_originator
 from broker.gateway.serve import Served
 from broker.model.exchange import SummaryItem
 from broker.model.release import ReleaseView
@@ -40,8 +41,18 @@ def summary_item(view: ReleaseView, cursor: str) -> SummaryItem:
     })  # fmt: skip
 
 
-def page_body(feed: str, items: list[bytes], behind: str, *, more: bool) -> bytes:
-    """Return a page as JSON."""
-    head = b'{"feed":' + orjson.dumps(feed) + b',"items":[' + b",".join(items)
+def page_parts(
+    feed: str, items: list[tuple[str | None, bytes]], behind: str, *, more: bool
+) -> list[bytes]:
+    """Return a page as JSON, in parts: each of one originator.
+
+    Args:
+        feed: Its id.
+        items: The originator of each, None where none is told, and its JSON.
+        behind: Cursor of the position behind them.
+        more: There is more already.
+    """
+    head = b'{"feed":' + orjson.dumps(feed) + b',"items":['
     tail = b'],"next":"' + behind.encode() + b'","more":' + (b"true" if more else b"false") + b"}"
-    return head + tail
+    parted = ((who, b"," * bool(at) + body) for at, (who, body) in enumerate(items))
+    return [head, *by_originator(parted), tail]

@@ -8,6 +8,7 @@ where, and what the record showed: should it show something else later, it begin
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from broker.gateway.cursor import CursorInvalid, Cursors
 from broker.gateway.paging import PAGE_BYTES, behind_schedule
@@ -33,12 +34,19 @@ class Page:
 
     Attributes:
         served: The records that they are from.
+        of_each: How many of the objects are from each of those records, in order.
         next: The cursor from which reading goes on, if there is more.
     """
 
     objects: tuple[Dated, ...]
     served: tuple[Served, ...]
+    of_each: tuple[int, ...]
     next: str | None
+
+    def by_record(self) -> list[tuple[Dated, ...]]:
+        """Return the objects of each record: what one originator wrote."""
+        ends = list(accumulate(self.of_each, initial=0))
+        return [self.objects[start:end] for start, end in pairwise(ends)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,8 @@ class Collection:
         if self._shelf.era(self._feed) != era:
             raise behind_schedule()  # its positions are of a topic that was made anew
         sealed = self._sealed(reading) if more else None
-        return Page(tuple(reading.objects), tuple(reading.served), sealed)
+        objects, served = tuple(reading.objects), tuple(reading.served)
+        return Page(objects, served, tuple(reading.of_each), sealed)
 
     async def _read(self, reading: "_Reading", asked: Asked) -> bool:
         only = self._library.rows_of(self._feed, asked.match.ids) if asked.match.ids else None
@@ -150,6 +159,7 @@ class _Reading:
     def __init__(self, limit: int, position: dict[int, int], cut: Cut | None) -> None:
         self.objects: list[Dated] = []
         self.served: list[Served] = []
+        self.of_each: list[int] = []
         self.position = position
         self.cut: Cut | None = None
         self.looked_at = 0
@@ -190,6 +200,7 @@ class _Reading:
         if wanted:
             self.objects += wanted
             self.served.append(shown.served)
+            self.of_each.append(len(wanted))
             self._bytes += len(shown.served.body)
             self._shared.update(each.id for each in wanted if each.shared)
 

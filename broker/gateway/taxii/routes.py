@@ -12,6 +12,7 @@ from broker.gateway.answers import answer
 from broker.gateway.caller import Caller, Right, needs
 from broker.gateway.cursor import Cursors
 from broker.gateway.doors import Doors
+from broker.gateway.parted import Parts
 from broker.gateway.problems import Problem, not_found
 from broker.gateway.taxii.asked import Asked, Match, acceptable, asked_by, is_taxii, written
 from broker.gateway.taxii.errors import MEDIA_TYPE, TaxiiRoute
@@ -214,20 +215,28 @@ def _manifest_record(each: Dated) -> dict[str, str]:
 
 
 def _paged(request: Request, page: Page, name: str, write: Callable[[Dated], object]) -> Response:
-    body: dict[str, Any] = {}
-    if page.next is not None:
-        body |= {"more": True, "next": page.next}
     headers = {}
     if page.objects:
-        body[name] = [write(each) for each in page.objects]
         added = [each.added for each in page.objects]
         headers["X-TAXII-Date-Added-First"] = written(min(added))
         headers["X-TAXII-Date-Added-Last"] = written(max(added))
-    return _written(request, body, headers)
+    return _written(request, _page_parts(page, name, write), headers)
+
+
+def _page_parts(page: Page, name: str, write: Callable[[Dated], object]) -> list[bytes]:
+    """Return the page as JSON, in parts: each of one record, which one originator wrote."""
+    following = {"more": True, "next": page.next} if page.next is not None else {}
+    head = orjson.dumps(following)[:-1]
+    if not page.objects:
+        return [head + b"}"]
+    head += b"," * bool(following) + orjson.dumps(name) + b":["
+    records = (b",".join(orjson.dumps(write(each)) for each in run) for run in page.by_record())
+    return [head, *(b"," * bool(at) + record for at, record in enumerate(records)), b"]}"]
 
 
 def _written(
-    request: Request, body: Mapping[str, Any], headers: dict[str, str] | None = None
+    request: Request, body: Mapping[str, Any] | Parts, headers: dict[str, str] | None = None
 ) -> Response:
     sent = {"Vary": "Accept, Accept-Encoding, Authorization", **(headers or {})}
-    return answer(request, orjson.dumps(body), headers=sent, media_type=MEDIA_TYPE)
+    content = orjson.dumps(body) if isinstance(body, Mapping) else body
+    return answer(request, content, headers=sent, media_type=MEDIA_TYPE)
