@@ -21,7 +21,7 @@ def plant(bundle, rule):
 def test_the_pacific_bundle_has_no_errors_and_all_its_cases_hold(lali):
     code, out, err = lali("policy", "check", "--bundle", PACIFIC)
     assert (code, err) == (0, "")
-    assert out.endswith(": 0 errors, 0 warnings\n")
+    assert ": 0 errors, " in out.splitlines()[-1]
 
     code, out, err = lali("policy", "test", "--bundle", PACIFIC)
     assert (code, err) == (0, "")

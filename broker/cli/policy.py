@@ -10,7 +10,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from broker.cli import print_json
-from broker.cli.policy_proofs import prove
+from broker.cli.policy_proofs import idle_findings, prove, why_not_analysed
 from broker.cli.warnings import warning_line, warnings_of
 from broker.cli.who import answer
 from broker.clock import epoch_ms
@@ -25,6 +25,7 @@ from broker.policy.cases import try_cases
 from broker.policy.decide import Decider, view_of
 from broker.policy.facts import facts_at
 from broker.policy.lint import lint
+from broker.policy.ordinary.reach import unreached
 from broker.settings import load_settings
 from broker.wire.alert_codec import decode_alert
 from connectors.intake import lali_json
@@ -43,7 +44,10 @@ def _decider(bundle: Path | None) -> Decider:
 
 @app.command
 def check(*, bundle: Path | None = None, json: Json = False) -> None:
-    """Check a bundle: Cedar's own validation, unknown names, undecided rules, failing cases.
+    """Check a bundle: Cedar's own validation, unknown names, failing cases, idle rules.
+
+    Rules and branches that decide nothing, and compartments that nobody receives, are found
+    by a solver: z3, the extra `prove`. Without it that part is reported as not run.
 
     Example: `lali policy check --bundle policies/pacific`
 
@@ -52,11 +56,14 @@ def check(*, bundle: Path | None = None, json: Json = False) -> None:
         json: Print one JSON object.
     """
     decider = _decider(bundle)
-    found = lint(decider.bundle, try_cases(decider))
+    found = lint(decider.bundle, try_cases(decider)) + unreached(decider)
+    not_run = why_not_analysed(found)
+    if not not_run:
+        found += idle_findings(decider.bundle)
     errors = [finding for finding in found if finding.severity == "error"]
     if json:
         rows = [{"severity": f.severity, "where": f.where, "text": f.text} for f in found]
-        print_json({"findings": rows, "errors": len(errors)})
+        print_json({"findings": rows, "errors": len(errors), "not_run": not_run})
     else:
         for finding in found:
             print(f"{finding.severity}: {finding.where}: {finding.text}")  # noqa: T201
@@ -64,6 +71,7 @@ def check(*, bundle: Path | None = None, json: Json = False) -> None:
         print(  # noqa: T201
             f"{len(rules)} rules, {len(feeds)} feeds, bundle {decider.bundle.digest.hex()[:12]}: "
             f"{len(errors)} errors, {len(found) - len(errors)} warnings"
+            + (f"; rules that decide nothing: not run ({not_run})" if not_run else "")
         )
     sys.exit(1 if errors else 0)
 

@@ -8,8 +8,11 @@ from cyclopts import Parameter
 
 from broker.cli import print_json
 from broker.errors import SettingsInvalid
-from broker.policy.bundle import load_bundle
+from broker.policy.bundle import Bundle, load_bundle
+from broker.policy.lint import Finding
 from broker.settings import load_settings
+
+_NO_SOLVER = "z3 is not installed here: pip install 'lali[prove]'"
 
 Json = Annotated[bool, Parameter(negative="")]
 
@@ -59,6 +62,21 @@ def prove(*, bundle: Path | None = None, json: Json = False) -> None:
     sys.exit(0 if whole else 1)
 
 
+def why_not_analysed(found: list[Finding]) -> str | None:
+    """Return why a solver is not asked about a bundle with these findings, or None."""
+    if any(finding.severity == "error" for finding in found):
+        return "mend the errors first"
+    return None if solver_found() else _NO_SOLVER
+
+
+def idle_findings(bundle: Bundle) -> list[Finding]:
+    """Return what in *bundle* decides nothing, and what nobody receives."""
+    from broker.policy.proof.findings import decides_nothing
+    from broker.policy.proof.properties import read_properties
+
+    return decides_nothing(bundle, read_properties(bundle))
+
+
 def need_solver() -> None:
     """Stop with one line where z3 is not installed.
 
@@ -66,7 +84,7 @@ def need_solver() -> None:
         SettingsInvalid: It is not.
     """
     if not solver_found():
-        raise SettingsInvalid("z3 is not installed here: pip install 'lali[prove]'")
+        raise SettingsInvalid(_NO_SOLVER)
 
 
 def solver_found() -> bool:

@@ -7,7 +7,7 @@ _DURATION = re.compile(r"^([1-9][0-9]{0,4})([smhd])$")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 #: Every annotation that a rule may carry. Others are refused: a misspelt one is no obligation.
-ANNOTATIONS = frozenset({"id", "why", "legal_basis", "acknowledge_within", "hold"})
+ANNOTATIONS = frozenset({"id", "why", "legal_basis", "acknowledge_within", "hold", "second_line"})
 
 
 def acknowledge_within_seconds(annotations: Mapping[str, str]) -> int | None:

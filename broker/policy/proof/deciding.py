@@ -4,7 +4,7 @@ The broker's part is here a second time: guards, held permits that release nothi
 who may not know of an alert sees nothing of it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 import cedarpy
@@ -66,30 +66,34 @@ class Deciding:
             action: The action.
             matched: When each rule matches, in place of what the rules themselves say.
         """
-        found = self.matched if matched is None else matched
-        permits, forbids = [], []
-        for name, by_action in found.items():
-            rule, condition = self.rules[name], by_action.get(action, FALSE)
-            if not rule.permits:
-                forbids.append(condition)
-            elif not rule.held:
-                permits.append(condition)
-        return all_of((any_of(permits), negated(any_of(forbids))))
+        permitted = self.matching(action, permits=True, matched=matched)
+        return all_of((permitted, negated(self.matching(action, permits=False, matched=matched))))
+
+    def matching(
+        self, action: str, *, permits: bool, but: str = "", matched: Matches | None = None
+    ) -> z3.BoolRef:
+        """Return when a rule of one effect matches *action*; held permits count for none.
+
+        Args:
+            action: The action.
+            permits: Whether permits or forbids are meant.
+            but: The id of a rule that is left aside.
+            matched: When each rule matches, in place of what the rules themselves say.
+        """
+        return any_of(
+            by_action.get(action, FALSE)
+            for name, by_action in (self.matched if matched is None else matched).items()
+            if self.rules[name].permits == permits and not self.rules[name].held and name != but
+        )
 
     def released(self, action: str, matched: Matches | None = None) -> z3.BoolRef:
         """Return when *action* is released: ``receive``, or what a see_… discloses."""
-        return all_of(
-            (
-                self.allowed(RECEIVE, matched),
-                self.allowed(action, matched),
-                negated(self.guarded),
-                self.world.present,
-            )
-        )
+        return all_of((self.allowed(RECEIVE, matched), self.allowed(action, matched), self.open))
 
-    def without(self, names: Collection[str]) -> Matches:
-        """Return when each rule matches if those called *names* were left out."""
-        return {name: found for name, found in self.matched.items() if name not in names}
+    @cached_property
+    def open(self) -> z3.BoolRef:
+        """When no guard withholds and both units exist."""
+        return all_of((negated(self.guarded), self.world.present))
 
     @cached_property
     def guarded(self) -> z3.BoolRef:

@@ -1,7 +1,7 @@
 """Prove each property of a bundle, for its own community and for any."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import z3
@@ -70,6 +70,18 @@ class Proving:
         self.deciding = Deciding(world, rules, groups)
         self.solver = z3.SolverFor("QF_FD")
         self.solver.add(*world.symbols.constraints, world.present)
+        self._named: dict[str, z3.BoolRef] = {}
+
+    def named(self, name: str, make: Callable[[], z3.BoolRef]) -> z3.BoolRef:
+        """Return a variable for the formula that *make* returns, known to the solver once."""
+        if name not in self._named:
+            self._named[name] = z3.Bool(name)
+            self.solver.add(self._named[name] == make())
+        return self._named[name]
+
+    def released(self, action: str) -> z3.BoolRef:
+        """Return when *action* is released, under a name."""
+        return self.named(f"released: {action}", lambda: self.deciding.released(action))
 
     def permitted(self, one: Rule, action: str) -> z3.BoolRef:
         """Return when property *one* lets *action* be."""
@@ -78,8 +90,11 @@ class Proving:
 
     def broken(self, one: Rule, actions: Iterable[str]) -> z3.BoolRef:
         """Return when the rules release something that property *one* does not let be."""
+        if not mentions_action(one):
+            seen = any_of(self.released(action) for action in actions)
+            return all_of((seen, negated(self.permitted(one, ""))))
         return any_of(
-            all_of((self.deciding.released(action), negated(self.permitted(one, action))))
+            all_of((self.released(action), negated(self.permitted(one, action))))
             for action in actions
         )
 
@@ -104,26 +119,47 @@ def prove(bundle: Bundle, properties: Properties) -> Proofs:
         # Of rules that are known in part nothing at all is known.
         proofs.not_translated.append(str(error))
         provings = []
-    for one in properties.all if provings else ():
-        _prove_one(one, properties, provings, bundle, proofs)
+    broken = _broken(properties, provings, proofs) if provings else {}
+    # Where nothing at all can be broken, one question says so for every property.
+    suspects = [proving for proving in provings if _any_broken(proving, broken)]
+    for one, conditions in broken.items():
+        _prove_one(one, [(p, conditions[p]) for p in suspects], properties, bundle, proofs)
     proofs.seconds = time.monotonic() - began
     return proofs
 
 
+_Broken = dict[Rule, dict[Proving, z3.BoolRef]]
+
+
+def _broken(properties: Properties, provings: list[Proving], proofs: Proofs) -> _Broken:
+    """Return when each property is broken in each world; note what is not translated."""
+    found: _Broken = {}
+    for one in properties.all:
+        actions = properties.bound(one)
+        try:
+            found[one] = {proving: proving.broken(one, actions) for proving in provings}
+        except NotTranslated as error:
+            proofs.not_translated.append(str(error))
+    return found
+
+
+def _any_broken(proving: Proving, broken: _Broken) -> bool:
+    condition = any_of(conditions[proving] for conditions in broken.values())
+    return bool(proving.solver.check(condition) == z3.sat)
+
+
 def _prove_one(
-    one: Rule, properties: Properties, provings: list[Proving], bundle: Bundle, proofs: Proofs
+    one: Rule,
+    broken: list[tuple[Proving, z3.BoolRef]],
+    properties: Properties,
+    bundle: Bundle,
+    proofs: Proofs,
 ) -> None:
-    actions = properties.bound(one)
-    try:
-        broken = [proving.broken(one, actions) for proving in provings]
-    except NotTranslated as error:
-        proofs.not_translated.append(str(error))
-        return
-    for proving, condition in zip(provings, broken, strict=True):
+    for proving, condition in broken:
         request = request_in(proving.world, proving.solver, [condition])
         if request is not None:
             answer = ask(bundle, request)
-            seen = tuple(action for action in actions if action in answer.seen)
+            seen = tuple(a for a in properties.bound(one) if a in answer.seen)
             proofs.refuted.append(Refuted(one, proving.world.name, request, seen, answer.rules))
             return
     proofs.proved.append(one.id)
