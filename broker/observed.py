@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from broker.app import Parts
+from broker.app import Parts, Role
+from broker.endings import EndingsWatch
 from broker.metrics.exporter import exporting
 from broker.metrics.registry import note_bundle
 from broker.pipeline.watch import Watch, watch
@@ -11,7 +12,7 @@ from broker.tracing import start_tracing, stop_tracing
 
 
 @contextmanager
-def observed(parts: Parts, roles: Sequence[str]) -> Iterator[list[Watch]]:
+def observed(parts: Parts, roles: Sequence[str]) -> Iterator[list[Role]]:
     """Let a process that runs *roles* be seen; give what watches them, to be run beside them.
 
     Raises:
@@ -23,7 +24,7 @@ def observed(parts: Parts, roles: Sequence[str]) -> Iterator[list[Watch]]:
     start_tracing(settings.tracing_endpoint, f"lali-{'-'.join(roles)}")
     try:
         with exporting(settings.metrics_host, settings.metrics_port):
-            yield [_watch(parts, role) for role in roles]
+            yield [*(_watch(parts, role) for role in roles), EndingsWatch(settings)]
     finally:
         stop_tracing()
 

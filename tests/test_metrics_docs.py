@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from broker.gateway import health
-from broker.metrics import clock, delivery, flow, lag, registry, web
+from broker.metrics import clock, delivery, endings, flow, lag, registry, web
 from broker.metrics.registry import OTHER, REGISTRY, Codes
 
 ROOT = Path(__file__).parent.parent
@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs" / "metrics.md").read_text()
 _NAME = re.compile(r"\b(?:lali|process|python)_[a-z_]+\b")
 _SUFFIX = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
 
-assert {clock, flow, delivery, lag, web}  # importing them registers what they count
+assert {clock, endings, flow, delivery, lag, web}  # importing them registers what they count
 
 
 def _families():

@@ -41,7 +41,7 @@ def test_the_newest_key_that_counts_is_the_current_one(folder):
     assert current(at) == hub
     assert current(newer.not_before) == newer
     assert reason_of(current, hub.not_before - timedelta(1)) == ("KEY_UNKNOWN", "hub.hub")
-    assert reason_of(current, newer.not_after) == ("KEY_UNKNOWN", "hub.hub")
+    assert reason_of(current, newer.not_after) == ("KEY_EXPIRED", "hub.hub")
 
 
 def test_a_revoked_key_is_never_current(folder):

@@ -1,18 +1,20 @@
 """`lali keys`: who has which keys; new ones, other people's, and ones that count no more."""
 
 import base64
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import cyclopts
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Column, Table
 
 from broker.cli import print_json
 from broker.cli.change import Key, noted, officer_key, open_folder, say_proposed
+from broker.endings import SOON_DAYS, Ending, endings
 from broker.errors import SettingsInvalid
 from broker.keys import init_keys
 from broker.logs import configure_logs
@@ -21,7 +23,7 @@ from broker.protect import register as registers
 from broker.protect.algorithms import Algorithm
 from broker.protect.ceremony import OfficerKey, next_register, propose, revoked
 from broker.protect.change import ChangeKind
-from broker.protect.issue import issue, make_key
+from broker.protect.issue import HUB_TERMS, issue, issue_hub_ahead, make_key
 from broker.protect.keeper_service import serve_keys
 from broker.protect.key_folder import KeyFolder, now
 from broker.protect.register import Holder, key_id_of
@@ -104,11 +106,34 @@ def list_keys(
             "here" if folder.keeper.holds(key.id) else "not here",
         )
     Console().print(table)
+    if owner is None:
+        _print_endings(endings(load_settings()), now())
+
+
+def _print_endings(found: Iterable[Ending], at: datetime) -> None:
+    """Print what ends last of each key, and every certificate and API key, the next one first."""
+    table = Table("what ends", "of", "on", "in days")
+    for each in found:
+        days = each.days_left(at)
+        style = "" if days > SOON_DAYS[0] else "yellow" if days > SOON_DAYS[1] else "red"
+        left = str(days) if days >= 0 else "ended"
+        table.add_row(each.kind, each.name, f"{each.ends_at:%Y-%m-%d}", left, style=style)
+    Console().print(table)
 
 
 @app.command
-def rotate(holder: Holder, owner: str = registers.HUB, *, officer: str, key: Key = None) -> None:
+def rotate(
+    holder: Holder,
+    owner: str = registers.HUB,
+    *,
+    officer: str,
+    terms: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=20))] = HUB_TERMS,
+    key: Key = None,
+) -> None:
     """Propose new keys for an owner; older ones still open what they sealed.
+
+    The hub gets keys for several terms of 90 days at once, each beginning before the one before
+    it ends: it then rotates by itself.
 
     Older signing keys count for another week, so that what is under way when the change comes
     into force is taken, and verifies. Revoke one that somebody else may have.
@@ -119,6 +144,7 @@ def rotate(holder: Holder, owner: str = registers.HUB, *, officer: str, key: Key
         holder: UNIT, FEED or HUB.
         owner: Its id.
         officer: Id of the officer who proposes.
+        terms: Of the hub: for how many terms.
         key: Their private key.
     """
     settings = load_settings()
@@ -130,7 +156,10 @@ def rotate(holder: Holder, owner: str = registers.HUB, *, officer: str, key: Key
         raise SettingsInvalid(f"{holder.lower()} {owner} has no key: use `lali keys issue`")
     entrusted = any(each.entrusted for each in earlier)
     signer = officer_key(folder, officer, key)
-    fresh = tuple(issue(folder.keeper, holder, owner, now(), entrusted=entrusted))
+    if holder is Holder.HUB:
+        fresh = tuple(issue_hub_ahead(folder.keeper, now(), terms))
+    else:
+        fresh = tuple(issue(folder.keeper, holder, owner, now(), entrusted=entrusted))
     kept = tuple(_superseded(each, holder, owner) for each in folder.register().keys)
     _propose(settings, folder, signer, (*kept, *fresh))
 

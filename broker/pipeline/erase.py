@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from broker.model.reason import Reason
 from broker.protect.algorithms import Algorithm
 from broker.protect.ceremony import ChangeRecord, OfficerKey, next_register, propose, revoked
 from broker.protect.change import ChangeKind
@@ -41,7 +42,8 @@ def destroy_hub_keys(folder: KeyFolder, at: datetime) -> int:
 
     The register with the hub's new key is in force already.
     """
-    gone = [key for key in _hub_keys(folder.register()) if key.fault(at) is not None]
+    ended = (Reason.KEY_REVOKED, Reason.KEY_EXPIRED)  # one yet to come has sealed nothing
+    gone = [key for key in _hub_keys(folder.register()) if key.fault(at) in ended]
     held = [key.id for key in gone if folder.keeper.holds(key.id)]
     for key_id in held:
         folder.keeper.destroy(key_id)
@@ -50,8 +52,9 @@ def destroy_hub_keys(folder: KeyFolder, at: datetime) -> int:
 
 def _with_new_hub_key(folder: KeyFolder) -> Register:
     at = now()
+    used = [key for key in _hub_keys(folder.register()) if key.not_before <= at]
     others = [
-        revoked(key, at) if key in _hub_keys(folder.register()) and key.revoked_at is None else key
+        revoked(key, at) if key in used and key.revoked_at is None else key
         for key in folder.register().keys
     ]
     fresh = issue(folder.keeper, Holder.HUB, HUB, at, algorithms=[Algorithm.HPKE_X25519])

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from broker.model.base import Model
 from broker.protect.ceremony import OfficerKey, apply, approve, next_register, propose
 from broker.protect.change import ChangeKind, Officer
-from broker.protect.issue import issue
+from broker.protect.issue import HUB_TERMS, issue, issue_hub_ahead
 from broker.protect.keeper import public_bytes, write_private
 from broker.protect.key_folder import KeyFolder, now
 from broker.protect.model_files import write_whole
-from broker.protect.register import HUB, Holder, Key
+from broker.protect.register import Holder, Key
 
 FIRST, SECOND = "first-officer", "second-officer"
 
@@ -70,7 +70,7 @@ def _keys(
     folder: KeyFolder, units: Iterable[str], feeds: Iterable[str], entrusted: frozenset[str]
 ) -> Iterator[Key]:
     at = now() - _BEFORE
-    yield from issue(folder.keeper, Holder.HUB, HUB, at + _BEFORE)
+    yield from issue_hub_ahead(folder.keeper, at + _BEFORE, HUB_TERMS)
     for unit in sorted(units):
         yield from issue(folder.keeper, Holder.UNIT, unit, at)
     for feed in sorted(feeds):

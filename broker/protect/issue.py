@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from broker.protect.algorithms import Algorithm
 from broker.protect.keeper import Keeper
-from broker.protect.register import Holder, Key
+from broker.protect.register import HUB, Holder, Key
 
 #: How long a key of each kind of owner counts unless said otherwise.
 LIFETIME = {
@@ -14,6 +14,10 @@ LIFETIME = {
     Holder.FEED: timedelta(days=365),
     Holder.HUB: timedelta(days=90),
 }
+
+_HUB_OVERLAP = timedelta(days=14)
+#: Terms of the hub's keys that are made at once: nearly two years.
+HUB_TERMS = 9
 
 #: What each kind of owner needs.
 ALGORITHMS = {
@@ -45,6 +49,17 @@ def issue(
     for algorithm in algorithms or ALGORITHMS[holder]:
         key_id, public = keeper.generate(algorithm, owner)
         yield make_key(key_id, holder, owner, algorithm, public, at, entrusted=entrusted)
+
+
+def issue_hub_ahead(keeper: Keeper, at: datetime, terms: int) -> Iterable[Key]:
+    """Make the hub's keys for *terms* terms, one after the other, the first from *at*.
+
+    Each counts from two weeks before the one before it ends, so the newest is used and the
+    older still opens. Two officers agree to all of them at once: the hub then rotates by itself.
+    """
+    for term in range(terms):
+        begins = at + term * (LIFETIME[Holder.HUB] - _HUB_OVERLAP)
+        yield from issue(keeper, Holder.HUB, HUB, begins)
 
 
 def make_key(

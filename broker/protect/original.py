@@ -9,8 +9,7 @@ from typing import Any
 
 from broker.errors import Rejected
 from broker.model.reason import Reason
-from broker.protect.algorithms import Algorithm
-from broker.protect.register import HUB, Holder, Register, RegisterOf
+from broker.protect.register import Register, RegisterOf
 from broker.protect.slot_seal import SealBroken
 from broker.protect.wrap import Unwrapper, wrap
 
@@ -23,9 +22,9 @@ def seal_original(
     """Return the hub key, and *key* and *value* sealed for it, bound to *where*.
 
     Raises:
-        Rejected: KEY_UNKNOWN: the hub has no key that counts.
+        Rejected: KEY_UNKNOWN: the hub has no key but revoked ones.
     """
-    hub = register.current(Holder.HUB, HUB, Algorithm.HPKE_X25519)
+    hub = register.to_keep_under()
     key = key or b""
     content = len(key).to_bytes(_LENGTH_BYTES, "big") + key + (value or b"")
     return hub.id, wrap(content, hub.public_bytes, _info(where, hub.id))

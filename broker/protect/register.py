@@ -136,13 +136,33 @@ class Register(Model):
         """Return the newest key of *owner* that counts.
 
         Raises:
-            Rejected: KEY_UNKNOWN: there is none.
+            Rejected: KEY_EXPIRED: they have all ended. KEY_UNKNOWN: there is none.
         """
         at = at or datetime.now(UTC)
-        counting = [key for key in self.of(holder, owner, algorithm) if key.fault(at) is None]
+        found = list(self.of(holder, owner, algorithm))
+        counting = [key for key in found if key.fault(at) is None]
         if not counting:
-            raise Rejected(Reason.KEY_UNKNOWN, f"{holder.value.lower()}.{owner}")
+            ended = any(key.fault(at) is Reason.KEY_EXPIRED for key in found)
+            reason = Reason.KEY_EXPIRED if ended else Reason.KEY_UNKNOWN
+            raise Rejected(reason, f"{holder.value.lower()}.{owner}")
         return max(counting, key=lambda key: (key.not_before, key.id))
+
+    def to_keep_under(self, at: datetime | None = None) -> Key:
+        """Return the hub's sealing key for what it keeps itself: an ended one where none counts.
+
+        Quarantine must not stop because a date has passed. A key that was revoked is in other
+        hands, or destroyed: nothing is sealed for it.
+
+        Raises:
+            Rejected: KEY_UNKNOWN: there is none but revoked ones.
+        """
+        at = at or datetime.now(UTC)
+        usable = (None, Reason.KEY_EXPIRED)
+        sealing = self.of(Holder.HUB, HUB, Algorithm.HPKE_X25519)
+        found = [key for key in sealing if key.fault(at) in usable]
+        if not found:
+            raise Rejected(Reason.KEY_UNKNOWN, HUB)
+        return max(found, key=lambda key: (key.fault(at) is None, key.not_before, key.id))
 
     def of(self, holder: Holder, owner: str, algorithm: Algorithm) -> Iterator[Key]:
         """Yield every key of *owner* for *algorithm*, whether it counts or not."""

@@ -1,0 +1,164 @@
+"""What ends: keys, certificates, API keys; announced 30, 7 and 1 days before, and once over.
+
+Of an owner's keys for one purpose only the last one counts here: the day on which nothing
+follows. The approval of a bundle has no date: it ends with the next one.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+from cryptography import x509
+
+from broker.errors import SettingsInvalid
+from broker.gateway.identity.api_keys import key_file
+from broker.metrics.endings import show_endings
+from broker.protect.algorithms import Algorithm
+from broker.protect.key_folder import KeyFolder
+from broker.protect.register import Key
+from broker.settings import Settings
+
+log = structlog.get_logger()
+
+#: Days before the end at which it is announced.
+SOON_DAYS = (30, 7, 1)
+_EVERY_SECONDS = 3600.0
+
+
+class Ending(NamedTuple):
+    """One thing that ends.
+
+    Attributes:
+        kind: signing key, sealing key, certificate or API key.
+        name: Whose it is, or the file's name; never a secret.
+    """
+
+    kind: str
+    name: str
+    ends_at: datetime
+
+    def days_left(self, at: datetime) -> int:
+        """Return whole days from *at* to the end; below 0: it is over."""
+        return (self.ends_at - at).days
+
+    def stage(self, at: datetime) -> int | None:
+        """Return which announcement is due: the least of 30, 7, 1 and 0 (over) reached, or None."""
+        days = self.days_left(at)
+        if days < 0:
+            return 0
+        return min((each for each in SOON_DAYS if days < each), default=None)
+
+
+def endings(settings: Settings) -> list[Ending]:
+    """Return everything of this deployment that ends, the next one first.
+
+    Raises:
+        SettingsInvalid: The key register, or the file of API keys, cannot be read.
+    """
+    found = [*_keys(settings), *_certificates(settings), *_api_keys(settings)]
+    return sorted(found, key=lambda each: (each.ends_at, each.kind, each.name))
+
+
+class EndingsWatch:
+    """Announces what ends, by metric and log, while a process runs.
+
+    Args:
+        settings: Of the process.
+        now: Says what time it is.
+    """
+
+    def __init__(
+        self, settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._settings = settings
+        self._now = now
+        self._said: dict[tuple[str, str], int] = {}
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask `run` to end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Look hourly until stopped."""
+        while not self._stopping.is_set():
+            await asyncio.to_thread(self.look)
+            try:
+                async with asyncio.timeout(_EVERY_SECONDS):
+                    await self._stopping.wait()
+            except TimeoutError:
+                continue
+
+    def look(self) -> None:
+        """Show when everything ends; say of each what was not said yet."""
+        try:
+            found = endings(self._settings)
+        except (SettingsInvalid, OSError) as fault:
+            log.warning("endings.unknown", code=type(fault).__name__)
+            return
+        show_endings({(e.kind, e.name): e.ends_at.timestamp() for e in found})
+        for each in found:
+            self._say(each)
+
+    def _say(self, each: Ending) -> None:
+        at, key = self._now(), (each.kind, each.name)
+        stage = each.stage(at)
+        if stage is None or stage >= self._said.get(key, SOON_DAYS[0] + 1):
+            return
+        self._said[key] = stage
+        say = log.warning if stage > SOON_DAYS[1] else log.error
+        event = "credential.ends" if stage else "credential.ended"
+        on = f"{each.ends_at:%Y-%m-%d}"
+        say(event, kind=each.kind, of=each.name, on=on, days=each.days_left(at))
+
+
+def _keys(settings: Settings) -> Iterator[Ending]:
+    folder = KeyFolder(settings.key_folder())
+    if settings.protection == "off" or not folder.exists:
+        return
+    last: dict[tuple[str, str], Key] = {}
+    for key in folder.register().keys:
+        if key.revoked_at is not None:
+            continue
+        signs = key.algorithm is Algorithm.ECDSA_P256_SHA256
+        name = f"{key.holder.value.lower()} {key.owner}"
+        slot = ("signing key" if signs else "sealing key", name)
+        if slot not in last or last[slot].not_after < key.not_after:
+            last[slot] = key
+    for (kind, name), key in last.items():
+        yield Ending(kind, name, key.not_after)
+
+
+def _certificates(settings: Settings) -> Iterator[Ending]:
+    with suppress(SettingsInvalid):  # no Kafka runs: its certificates cannot be known
+        settings = settings.in_effect()
+    named = [
+        settings.gateway_certificate,
+        settings.gateway_client_ca,
+        settings.ca_file,
+        settings.certificate_file,
+    ]
+    files = [each for each in named if each is not None]
+    if settings.credentials is not None and settings.credentials.is_dir():
+        files += sorted(settings.credentials.glob("*.pem"))
+    for file in dict.fromkeys(files):
+        if (ends_at := _end_of(file)) is not None:
+            yield Ending("certificate", file.name, ends_at)
+
+
+def _end_of(file: Path) -> datetime | None:
+    try:
+        found = x509.load_pem_x509_certificates(file.read_bytes())
+    except (OSError, ValueError):
+        return None  # whoever uses it says what is wrong with it
+    return min(each.not_valid_after_utc for each in found)
+
+
+def _api_keys(settings: Settings) -> Iterator[Ending]:
+    for each in key_file(settings).read().values():
+        if each.revoked_at is None:
+            yield Ending("API key", f"{each.unit} {each.id}", each.expires_at)
