@@ -10,7 +10,16 @@ import pytest
 import pytest_asyncio
 from gatewaying import FEED, ORIGINATOR, UNIT_OF_FEED, Behind, draft, settings_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+from broker.model.reason import Reason
+from broker.model.reason_words import words_of
+from broker.testing import make_alert
+from broker.wire.alert_codec import encode_alert
+from broker.wire.sender import Sender
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.filterwarnings("ignore:.*is marked with '@pytest.mark.asyncio'"),
+]
 
 NOWHERE = "http://127.0.0.1:9"
 SECRET = "lali_0123456789ab_" + "S" * 43
@@ -173,3 +182,56 @@ async def test_what_does_not_go_together_is_told_in_one_line(tmp_path, words, sa
     assert (code, out) == (2, "")
     (line,) = [each for each in err.splitlines() if each.startswith("lali: ")]
     assert says in line
+
+
+@pytest.mark.kafka
+async def test_c24_what_accept_sets_aside_is_told_its_originator_by_http_client_and_command(
+    behind, tmp_path
+):
+    """Both were PUBLISHED for ever, without a revision."""
+    alert = make_alert(originator=ORIGINATOR, revision=3, message_type="UPDATE")
+    unsigned, damaged = alert.label.alert_id, uuid.uuid4()
+    connection, topics = behind.gateway.doors.connection, behind.gateway.doors.topics
+    sender = Sender(connection)
+    await sender.start()
+    intake = topics.intake(ORIGINATOR)
+    await sender.send(intake, str(unsigned).encode(), encode_alert(alert))
+    await sender.send(intake, str(damaged).encode(), b"\x00\x00\x00\x00\x01" + b"\x80" * 5000)
+    await sender.stop()
+    told = {}
+    for alert_id, revision in ((unsigned, 3), (damaged, 0)):
+        async with asyncio.timeout(120):
+            while True:
+                status, _, body = await behind.call("GET", f"/v1/alerts/{alert_id}", ORIGINATOR)
+                if status == 200 and body["state"] != "PUBLISHED":
+                    break
+                await asyncio.sleep(0.1)
+        (said,) = body["revisions"]
+        assert (body["state"], said["state"], said["revision"]) == ("QUARANTINED",) * 2 + (
+            revision,
+        )
+        assert said["explanation"].endswith(".")
+        told[alert_id] = said
+
+    assert told[unsigned]["reason"] == "SIGNATURE_MISSING"
+    key = key_of(behind, ORIGINATOR)
+    words = ("status", unsigned, "--as", ORIGINATOR, "--url", behind.url)
+    code, out, err = await lali(tmp_path, *words, "--json", key=key)
+    assert (code, json.loads(out)["revisions"]) == (0, [told[unsigned]]), err
+    code, out, err = await lali(tmp_path, *words, key=key)
+    assert code == 0, err
+    assert "in quarantine: nobody has received it" in " ".join(out.split())
+    assert "there is no signature" in " ".join(out.split())
+    code, _, err = await lali(
+        tmp_path, "status", uuid.uuid4(), "--as", ORIGINATOR, "--url", behind.url, key=key
+    )
+    assert code == 1
+    assert "NOT_FOUND" in err
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_c24_every_reason_has_words(reason):
+    words = words_of(reason.value)
+    assert words.endswith(".")
+    assert "_" not in words
+    assert words[0].isupper()

@@ -52,6 +52,10 @@ _COMMANDS = {
         "broker.cli.simulate:simulate",
         "Plausible, visibly synthetic alerts.",
     ),
+    "status": (
+        "broker.cli.status:status",
+        "What became of an alert of one's own, and why, in words.",
+    ),
     "trace": (
         "broker.cli.trace:trace",
         "The way of one alert: who received what, who did not, why.",

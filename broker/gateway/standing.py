@@ -15,6 +15,7 @@ from broker.errors import Rejected
 from broker.gateway.database import Database
 from broker.gateway.notes import Note, Notes, newest_first
 from broker.gateway.ownership import Ownership
+from broker.model.reason_words import words_of
 from broker.model.standing import AlertStanding, RevisionStanding, State
 from broker.pipeline.holding import Holding
 from broker.pipeline.holdings import Holdings
@@ -173,9 +174,9 @@ def _revisions(
     entries: Sequence[tuple[object, ...]], noted: Sequence[tuple[int, int]]
 ) -> tuple[RevisionStanding, ...]:
     told = [
-        _revision(revision, _STATES[str(kind)], at, message_type, reason, path)
+        _revision(revision or 0, _STATES[str(kind)], at, message_type, reason, path)
         for kind, revision, at, _, _, message_type, reason, path in entries
-        if kind in _STATES and revision is not None
+        if kind in _STATES
     ]
     known = {each.revision for each in told}
     told += [_revision(n, "PUBLISHED", at, None, None, None) for n, at in noted if n not in known]
@@ -189,7 +190,8 @@ def _revision(
     moment = datetime.fromtimestamp(at / 1000, UTC)
     return RevisionStanding.model_validate(
         {"revision": revision, "state": state, "at": moment, "message_type": message_type,
-         "reason": reason, "path": path}
+         "reason": reason, "path": path,
+         "explanation": words_of(str(reason)) if reason else None}
     )  # fmt: skip
 
 

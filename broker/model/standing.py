@@ -16,12 +16,13 @@ State = Literal["PUBLISHED", "ACCEPTED", "QUARANTINED", "CANCELLED", "EXPIRED", 
 class RevisionStanding(Model):
     """What became of one revision."""
 
-    revision: int
+    revision: int = Field(description="0 where what was published is too damaged to say.")
     state: Literal["PUBLISHED", "ACCEPTED", "QUARANTINED", "DUPLICATE"]
     at: Moment
     message_type: str | None = None
     reason: str | None = Field(None, description="Why it is in quarantine.")
     path: str | None = Field(None, description="The field at fault.")
+    explanation: str | None = Field(None, description="The reason in words.")
 
 
 class AlertStanding(Model):

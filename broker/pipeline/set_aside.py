@@ -13,6 +13,7 @@ from broker.errors import Rejected
 from broker.protect.original import kept_original
 from broker.protect.register import RegisterOf
 from broker.wire import codec
+from broker.wire.alert_bytes import read_head
 from broker.wire.batches import Unreadable
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.outbox import Fanout, Outbox
@@ -20,6 +21,11 @@ from broker.wire.partition import Target
 from broker.wire.topics import Topics
 
 log = structlog.get_logger()
+
+#: Frame, id, and three of the longest integers that a head may hold; what is longer is none.
+_HEAD_BYTES = 64
+#: The largest that the schema's int holds.
+_LAST_REVISION = (1 << 31) - 1
 
 
 class SetAside:
@@ -82,6 +88,7 @@ class SetAside:
             "stage": "ACCEPT",
             "at": at,
             "alert_id": alert_id,
+            "revision": _revision_of(record.value, alert_id),
             "source_topic": record.topic,
             "source_partition": record.partition,
             "source_offset": record.offset,
@@ -98,3 +105,16 @@ def _alert_id_of(key: bytes | None) -> bytes | None:
         return UUID((key or b"").decode("ascii")).bytes
     except (ValueError, UnicodeDecodeError):
         return None
+
+
+def _revision_of(value: bytes | None, alert_id: bytes | None) -> int | None:
+    """Return the revision that a record says it is, where it says so of the alert in its key.
+
+    So that its originator learns which one: the record may be refused for anything, and be
+    read nevertheless as far as its head.
+    """
+    try:
+        said, revision, _, _ = read_head((value or b"")[:_HEAD_BYTES])
+    except (IndexError, ValueError):
+        return None
+    return revision if said == alert_id and 0 < revision <= _LAST_REVISION else None
