@@ -121,6 +121,12 @@ class Settings(BaseSettings):
     gateway_streams: int = Field(
         1000, ge=1, description="Streams that may be open at once in one gateway."
     )
+    gateway_streams_unit: int = Field(
+        100,
+        ge=2,
+        description="Streams that one unit may have open at once in one gateway; one credential "
+        "half as many.",
+    )
     gateway_spool: bool = Field(
         False, description="Keep sealed alerts on disk while Kafka is away, instead of refusing."
     )

@@ -30,6 +30,7 @@ from broker.settings import Settings, load_settings
 from broker.wire.access import Principals
 from broker.wire.identity import connection_as
 from broker.wire.topics import Topics
+from connectors.intake.sheet import Chosen
 
 
 @Parameter(name="*")
@@ -86,6 +87,8 @@ def publish(
     options: LabelOptions | None = None,
     gateway: GatewayOptions | None = None,
     journal: Path | None = None,
+    sheet: str | None = None,
+    with_hidden: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -108,13 +111,17 @@ def publish(
         gateway: Where to go by HTTP.
         journal: Folder where alerts wait, encrypted, while the gateway is away; what waits
             there is sent first. `lali journal` shows it.
+        sheet: Title or number of the sheet to read, where a spreadsheet has several.
+        with_hidden: Publish what is hidden in a spreadsheet, too; else it is refused.
         dry_run: Read and check everything, and send nothing.
         json: Print one JSON object.
     """
     if not files:
         raise SettingsInvalid("name at least one file")
     said = (options or LabelOptions()).said() | ({"originator": as_} if as_ else {})
-    found = [one for path in files for one in alerts_in(path, label_file=label, label=said)]
+    chosen = Chosen(sheet, hidden=with_hidden)
+    read = partial(alerts_in, label_file=label, label=said, chosen=chosen)
+    found = [one for path in files for one in read(path)]
     warnings = warnings_in(found, load_settings(), epoch_ms())
     if not json:
         warn(warnings)

@@ -13,6 +13,7 @@ from connectors.intake import Found
 from connectors.intake.htcds import read_htcds
 from connectors.intake.label_file import read_label_file, sidecar_of
 from connectors.intake.lali_json import read_document, read_lines
+from connectors.intake.sheet import Chosen
 
 #: Kinds of files that are read, by the end of their names.
 DOCUMENTS = (".json",)
@@ -40,7 +41,11 @@ class FromFile:
 
 
 def alerts_in(
-    path: Path, *, label_file: Path | None = None, label: Mapping[str, Any] | None = None
+    path: Path,
+    *,
+    label_file: Path | None = None,
+    label: Mapping[str, Any] | None = None,
+    chosen: Chosen | None = None,
 ) -> Iterator[FromFile]:
     """Yield what *path* holds: Lali JSON, JSON Lines, or HTCDS cases as CSV or spreadsheet.
 
@@ -49,22 +54,25 @@ def alerts_in(
         label_file: Label and distribution for a sheet, in place of the file beside it.
         label: Fields of the label. In a sheet they go before the label file; in a document
             they fill in only what it does not say.
+        chosen: Which sheet of a spreadsheet; None: its one visible sheet, and nothing hidden.
     """
     try:
-        for found in _found(path, label_file, label or {}):
+        for found in _found(path, label_file, label or {}, chosen):
             yield _alert(path, found, label or {})
     except Rejected as refusal:
         yield FromFile(path, 0, refusal=refusal)
 
 
-def _found(path: Path, label_file: Path | None, label: Mapping[str, Any]) -> Iterator[Found]:
+def _found(
+    path: Path, label_file: Path | None, label: Mapping[str, Any], chosen: Chosen | None
+) -> Iterator[Found]:
     match path.suffix.lower():
         case suffix if suffix in DOCUMENTS:
             return read_document(path)
         case suffix if suffix in LINES:
             return read_lines(path)
         case suffix if suffix in SHEETS:
-            return read_htcds(path, _base(label_file or sidecar_of(path), label))
+            return read_htcds(path, _base(label_file or sidecar_of(path), label), chosen)
         case _:
             raise Rejected(Reason.FILE_UNREADABLE)
 

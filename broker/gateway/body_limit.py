@@ -1,4 +1,4 @@
-"""Bound request bodies before anything reads them: their size, and how long they may stall."""
+"""Bound request bodies before anything reads them: their size, their time, and their silences."""
 
 import asyncio
 
@@ -10,6 +10,10 @@ from broker.model.reason import Reason
 
 #: Longest silence within a body, seconds. A thin link is slow, and not silent.
 STALLED_SECONDS = 60.0
+#: A whole body may take so long, seconds, and longer by what has come of it at the rate of the
+#: thinnest link that is waited for, bytes a second.
+PATIENCE_SECONDS = 30.0
+THINNEST_LINK = 500
 
 
 class BodyLimit:
@@ -19,12 +23,20 @@ class BodyLimit:
         app: What reads bodies.
         most: Largest body, bytes, as it comes over the wire.
         stalled_seconds: Longest silence within a body.
+        patience_seconds: How long a whole body may take, whatever comes of it.
     """
 
-    def __init__(self, app: ASGIApp, most: int, stalled_seconds: float = STALLED_SECONDS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        most: int,
+        stalled_seconds: float = STALLED_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self._app = app
         self._most = most
         self._stalled = stalled_seconds
+        self._patience = patience_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -34,7 +46,7 @@ class BodyLimit:
         if self._declares_too_much(scope):
             await _too_large().response()(scope, receive, send)
             return
-        reading = _Reading(receive, send, self._most, self._stalled)
+        reading = _Reading(receive, send, self._most, self._stalled, self._patience)
         try:
             await self._app(scope, reading.receive, reading.send)
         except Problem:
@@ -50,11 +62,14 @@ class BodyLimit:
 
 
 class _Reading:
-    def __init__(self, receive: Receive, send: Send, most: int, stalled: float) -> None:
+    def __init__(
+        self, receive: Receive, send: Send, most: int, stalled: float, patience: float
+    ) -> None:
         self._receive = receive
         self._send = send
         self._left = most
         self._stalled = stalled
+        self._until = asyncio.get_running_loop().time() + patience
         self._ended = False
         self.answered = False
         self.problem: Problem | None = None
@@ -63,15 +78,21 @@ class _Reading:
         if self._ended:  # what follows a body is the disconnection, whenever it comes
             return await self._receive()
         try:
-            async with asyncio.timeout(self._stalled):
+            async with asyncio.timeout(self._time_left()):
                 message = await self._receive()
         except TimeoutError:
             raise self._refused(Problem(408, "BODY_STALLED")) from None
         self._ended = not message.get("more_body", False)
-        self._left -= len(message.get("body", b""))
+        came = len(message.get("body", b""))
+        self._left -= came
+        self._until += came / THINNEST_LINK
         if self._left < 0:
             raise self._refused(_too_large())
         return message
+
+    def _time_left(self) -> float:
+        now = asyncio.get_running_loop().time()
+        return min(self._stalled, max(0.0, self._until - now))
 
     async def send(self, message: Message) -> None:
         if self.problem is None or self.answered:

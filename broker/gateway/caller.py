@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from broker.gateway.limits import Limiter
 from broker.gateway.problems import Problem, not_found
+from broker.gateway.under_way import take_place
 from broker.model.community import Right
 
 __all__ = ["Caller", "Recognises", "Right", "admitted", "needs"]
@@ -107,4 +108,5 @@ def admitted(request: Request) -> Caller:
         limiter.count_stranger(doorkeeper.address(request.scope))
         raise
     limiter.count(found.identity)
+    take_place(request.scope, found.identity)
     return found

@@ -5,7 +5,6 @@ after the credential failed: a neighbour's failures never shut out who has a goo
 are in memory, so each process has its own.
 """
 
-import ipaddress
 import time
 
 from limits import RateLimitItem, parse_many
@@ -13,13 +12,12 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from broker.errors import SettingsInvalid
+from broker.gateway.addresses import site_of
 from broker.gateway.problems import Problem
 from broker.settings import Settings
 
 #: Failed requests that one address may make. A person mistypes; a program that goes on is ill.
 STRANGERS = "30/minute"
-#: The network of one IPv6 subscriber (RFC 6177): who has one has all of its addresses.
-_IPV6_SITE = 64
 #: Names remembered at most; beyond it those with nothing in their window are dropped.
 _REMEMBERED = 10_000
 
@@ -56,7 +54,7 @@ class Limiter:
             Problem: 429, with the seconds to wait.
         """
         self._forget_the_quiet()
-        self._count(self._stranger_rates, "address", _site(address))
+        self._count(self._stranger_rates, "address", site_of(address))
 
     def _count(self, rates: list[RateLimitItem], kind: str, name: str) -> None:
         for rate in rates:
@@ -89,13 +87,3 @@ def _rates(text: str, name: str) -> list[RateLimitItem]:
     if not rates or any(rate.amount < 1 for rate in rates):
         raise SettingsInvalid(f"{name}: a rate is such as 600/minute")
     return rates
-
-
-def _site(address: str) -> str:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 6 and parsed.ipv4_mapped is None:
-        return str(ipaddress.ip_network((parsed, _IPV6_SITE), strict=False))
-    return address

@@ -35,6 +35,9 @@ NOT_NOW_RETRY_SECONDS = 60
 #: The same for a file of the gateway's own that is locked, or whose disk is full.
 STORAGE_RETRY_SECONDS = 5
 
+#: After these a connection is not kept: strangers would hold theirs open for nothing.
+_NOT_KEPT = (401, 408, 413, 429)
+
 #: Both ways in that a header can carry (RFC 6750, RFC 7617); browsers ask for the second.
 _CHALLENGE = 'Bearer realm="lali", Basic realm="lali", charset="UTF-8"'
 
@@ -89,6 +92,8 @@ class Problem(LaliError):
             headers["Retry-After"] = str(max(1, ceil(self.retry_after)))
         if self.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = _CHALLENGE
+        if self.status in _NOT_KEPT:
+            headers["Connection"] = "close"
         body = self.details().model_dump_json()
         return Response(body, self.status, headers=headers, media_type=MEDIA_TYPE)
 

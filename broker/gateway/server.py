@@ -15,8 +15,11 @@ from broker.errors import SettingsInvalid
 from broker.gateway.app import make_app
 from broker.gateway.body_limit import BodyLimit
 from broker.gateway.doors import Doors
+from broker.gateway.half_open import HalfOpen
 from broker.gateway.headers import SecurityHeaders
+from broker.gateway.identity.protocol import PeerProtocol
 from broker.gateway.measured import Measured
+from broker.gateway.under_way import UnderWay
 from broker.pipeline.restarts import Restarts
 from broker.pipeline.supervise import supervise
 
@@ -25,6 +28,8 @@ log = structlog.get_logger()
 _FORGOTTEN_EVERY_SECONDS = 3600.0
 #: Requests under way may end within this, seconds, when the gateway is stopped.
 _GRACE_SECONDS = 5
+#: A TLS handshake may take so long, seconds.
+_HANDSHAKE_SECONDS = 10.0
 
 
 class Gateway:
@@ -74,17 +79,18 @@ class Gateway:
             await serving
 
     def _config(self) -> uvicorn.Config:
+        half_open = HalfOpen()
         settings: dict[str, Any] = {
-            "http": "httptools",
             "log_config": None,
             "access_log": False,
             "server_header": False,
             "timeout_graceful_shutdown": _GRACE_SECONDS,
             "lifespan": "off",
             **self._options,
+            "http": type("GatewayProtocol", (PeerProtocol,), {"half_open": half_open}),
         }
         most = self.doors.settings.gateway_body_bytes
-        app = Measured(SecurityHeaders(BodyLimit(make_app(self.doors), most)))
+        app = Measured(SecurityHeaders(UnderWay(BodyLimit(make_app(self.doors), most))))
         return uvicorn.Config(app, **settings)
 
     @asynccontextmanager
@@ -133,6 +139,25 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve on *sockets*, as uvicorn would, with a bound on the time of a TLS handshake."""
+        await self.lifespan.startup()
+        config, loop = self.config, asyncio.get_running_loop()
+
+        def made() -> asyncio.Protocol:
+            protocol = config.http_protocol_class
+            return protocol(config=config, server_state=self.server_state, app_state={})  # type: ignore[call-arg]
+
+        patience = _HANDSHAKE_SECONDS if config.ssl else None
+        self.servers = [
+            await loop.create_server(
+                made, sock=each, ssl=config.ssl, backlog=config.backlog,
+                ssl_handshake_timeout=patience,
+            )
+            for each in sockets or ()
+        ]  # fmt: skip
+        self.started = True
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -1,7 +1,6 @@
 """GET /v1/feeds/{feed}/stream: a feed as server-sent events, resumed where it broke off."""
 
 import asyncio
-import weakref
 from collections.abc import AsyncGenerator, Hashable
 from typing import Annotated
 
@@ -14,9 +13,12 @@ from broker.gateway.caller import Caller, Right
 from broker.gateway.doors import Doors
 from broker.gateway.feed_routes import Reader, start_of
 from broker.gateway.filters import Filter, asked_filter
+from broker.gateway.half_open import open_files
 from broker.gateway.items import whole
 from broker.gateway.paging import Page, read_page
+from broker.gateway.places import Full, Place, Places
 from broker.gateway.problems import Problem, documented
+from broker.gateway.under_way import leave_place
 
 MEDIA_TYPE = "text/event-stream"
 #: A comment so often, seconds: what stands between notices that the stream lives. A reader that
@@ -62,14 +64,12 @@ def router(doors: Doors) -> APIRouter:
         Reconnecting with Last-Event-ID, as browsers do, goes on behind the last event.
         """
         start = start_of(doors, caller, feed, last_event_id or cursor, since)
-        events = streams.events(streams.admitted(), request, caller, feed, start, asked)
+        place = streams.admitted(caller)
+        leave_place(request.scope)
+        events = streams.events(place, request, caller, feed, start, asked)
         return StreamingResponse(events, media_type=MEDIA_TYPE, headers=_HEADERS)
 
     return routes
-
-
-class _Place:
-    """The place of one open stream."""
 
 
 class Streams:
@@ -77,25 +77,29 @@ class Streams:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
-        # A reader that goes before its first event never starts its stream: it is only dropped,
-        # and its place with it.
-        self._open: weakref.WeakSet[_Place] = weakref.WeakSet()
+        settings = doors.settings
+        self._places = Places(
+            {"gateway": min(settings.gateway_streams, open_files() // 2),
+             "unit": settings.gateway_streams_unit, "identity": settings.gateway_streams_unit // 2}
+        )  # fmt: skip
         self._reading: dict[Hashable, asyncio.Task[tuple[Page, bytes] | None]] = {}
 
-    def admitted(self) -> "_Place":
+    def admitted(self, caller: Caller) -> Place:
         """Return a place for one more stream, taken until the stream ends or is dropped.
 
         Raises:
-            Problem: STREAMS_FULL.
+            Problem: STREAMS_FULL: 503 where the gateway has none left, 429 where the unit or
+                the credential has as many as it may.
         """
-        if len(self._open) >= self._doors.settings.gateway_streams:
-            raise Problem(503, "STREAMS_FULL", retry_after=30)
-        place = _Place()
-        self._open.add(place)
-        return place
+        names = {"gateway": "", "unit": caller.unit, "identity": caller.identity}
+        try:
+            return self._places.take(names)
+        except Full as full:
+            status = 503 if full.kind == "gateway" else 429
+            raise Problem(status, "STREAMS_FULL", retry_after=30) from None
 
     async def events(
-        self, place: "_Place", request: Request, caller: Caller, feed: str,
+        self, place: Place, request: Request, caller: Caller, feed: str,
         position: dict[int, int], asked: Filter,
     ) -> AsyncGenerator[bytes]:  # fmt: skip
         """Yield the events behind *position*, until the reader goes or may read no more."""
@@ -103,7 +107,7 @@ class Streams:
             async for chunk in self._events(request, caller, feed, position, asked):
                 yield chunk
         finally:
-            self._open.discard(place)
+            self._places.give_back(place)
 
     async def _events(
         self, request: Request, caller: Caller, feed: str, position: dict[int, int], asked: Filter

@@ -2,16 +2,26 @@
 
 import csv
 import io
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from pathlib import Path
 
 from broker.errors import Rejected
 from broker.model.reason import Reason
-from connectors.intake.sheet import MAX_BYTES, Row, within_limits
+from connectors.intake.sheet import MAX_BYTES, Row, Sheet, within_limits
 
 _DELIMITERS = ",;\t|"
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _MARKS = ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
+
+
+def csv_sheet(path: Path) -> Sheet:
+    """Return a CSV file as a sheet: nothing in it is hidden.
+
+    Its rows raise as `rows_of_csv`.
+    """
+    return Sheet(rows_of_csv(path))
 
 
 def rows_of_csv(path: Path) -> Iterator[Row]:
@@ -52,4 +62,5 @@ def _text(path: Path) -> str:
 
 
 def _delimiter(header: str) -> str:
-    return max(_DELIMITERS, key=header.count)
+    # Labels in quotes may hold commas and semicolons themselves.
+    return max(_DELIMITERS, key=_QUOTED.sub("", header).count)

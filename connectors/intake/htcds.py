@@ -7,6 +7,7 @@ victims and exploiters and never makes a suspect. Names of case workers, referra
 reasons go into `source`, which is guarded most.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -16,11 +17,11 @@ from broker.errors import Rejected
 from broker.model.codes import Consent
 from broker.model.reason import Reason
 from connectors.intake import Found, htcds_codes
-from connectors.intake.csv_sheet import rows_of_csv
-from connectors.intake.htcds_codes import pick, pick_all
-from connectors.intake.htcds_columns import COLUMNS, read_header
-from connectors.intake.sheet import Cell
-from connectors.intake.xlsx_sheet import rows_of_xlsx
+from connectors.intake.csv_sheet import csv_sheet
+from connectors.intake.htcds_codes import pick, pick_all, tick
+from connectors.intake.htcds_columns import COLUMNS, Header, normal, read_header
+from connectors.intake.sheet import Cell, Chosen, check_cell
+from connectors.intake.xlsx_sheet import xlsx_sheet
 
 Draft = Mapping[str, Any]
 _Fields = dict[str, Any]
@@ -41,39 +42,58 @@ _WRITTEN_OUT = (
     "cas_ReasonForCaseClosure",
 )
 
+#: Fields that may hold several choices, which survey tools may write in columns of their own.
+_SEVERAL: Mapping[str, htcds_codes.Picklist] = {
+    "vic_TypeOfExploitation": htcds_codes.EXPLOITATION,
+    "vic_ForcedLabourIndustry": htcds_codes.INDUSTRY,
+    "vic_MethodsOfControl": htcds_codes.CONTROLS,
+    "vic_MethodOfRecruitment": htcds_codes.RECRUITMENT,
+    "vic_TypeOfSexExploitation": htcds_codes.SEX_EXPLOITATION,
+    "per_RoleInProcess": htcds_codes.ROLES_IN_PROCESS,
+    "prs_Citizenship": htcds_codes.CITIZENSHIP,
+}
 _PLACES = (
     ("RECRUITMENT", "vic_LocationOfRecruitment"),
     ("EXPLOITATION", "vic_LocationOfExploitation"),
 )
 
 
-def read_htcds(path: Path, base: Draft) -> Iterator[Found]:
+def read_htcds(path: Path, base: Draft, chosen: Chosen | None = None) -> Iterator[Found]:
     """Yield a draft for each row of the sheet *path* that holds anything.
 
     Args:
         path: A CSV file, or a spreadsheet if its name ends in ``.xlsx``.
         base: What every row starts from: label, distribution, shared compartments.
+        chosen: Which sheet of a spreadsheet, and whether what is hidden is meant, too.
 
     Raises:
-        Rejected: The whole sheet: FILE_UNREADABLE, COLUMN_MISSING, COLUMN_UNKNOWN …
+        Rejected: The whole sheet: FILE_UNREADABLE, COLUMN_MISSING, COLUMN_UNKNOWN,
+            SHEET_HIDDEN …
     """
-    rows = rows_of_xlsx(path) if path.suffix.lower() == ".xlsx" else rows_of_csv(path)
+    is_xlsx = path.suffix.lower() == ".xlsx"
+    sheet = xlsx_sheet(path, chosen or Chosen()) if is_xlsx else csv_sheet(path)
     for slot in base.get("compartments", {}):
         if slot in _SUPPLIED:
             raise Rejected(Reason.FIELD_INVALID, f"compartments.{slot}")
-    columns, behind = read_header(rows)
-    for number, cells in [behind, *rows] if behind else rows:
-        if _holds_anything(cells, columns):
-            yield _found(number, cells, columns, base)
+    header = read_header(sheet.rows, _has_choice)
+    sheet.refuse_hidden(header.end)
+    first = [header.behind] if header.behind else []
+    for number, cells in itertools.chain(first, sheet.rows):
+        if _holds_anything(cells, header):
+            yield _found(number, cells, header, base)
 
 
-def _holds_anything(cells: tuple[Cell, ...], columns: Mapping[int, str]) -> bool:
-    return any(cells[place] not in (None, "") for place in columns if place < len(cells))
+def _has_choice(column: str, choice: str) -> bool:
+    return normal(choice) in _SEVERAL.get(column, {})
 
 
-def _found(number: int, cells: tuple[Cell, ...], columns: Mapping[int, str], base: Draft) -> Found:
+def _holds_anything(cells: tuple[Cell, ...], header: Header) -> bool:
+    return any(cells[place] not in (None, "") for place in header.said if place < len(cells))
+
+
+def _found(number: int, cells: tuple[Cell, ...], header: Header, base: Draft) -> Found:
     try:
-        return Found(number, draft=_draft(_Case(cells, columns), base))
+        return Found(number, draft=_draft(_Case(number, cells, header), base))
     except Rejected as refusal:
         return Found(number, refusal=refusal)
 
@@ -81,13 +101,18 @@ def _found(number: int, cells: tuple[Cell, ...], columns: Mapping[int, str], bas
 class _Case:
     """One row, by column name. Every refusal names the column."""
 
-    def __init__(self, cells: tuple[Cell, ...], columns: Mapping[int, str]) -> None:
+    def __init__(self, number: int, cells: tuple[Cell, ...], header: Header) -> None:
         for place, cell in enumerate(cells):
+            if place in header.said:
+                check_cell(cell, number, place)
+                continue
             counter = place == 0 and str(cell).isdigit()
-            if place not in columns and not counter and cell not in (None, ""):
+            if place not in header.passed and not counter and cell not in (None, ""):
                 # Nobody knows what this is, so nobody can say where it belongs.
                 raise Rejected(Reason.COLUMN_UNKNOWN, f"column {place + 1}")
-        self._cells = {name: cells[place] for place, name in columns.items() if place < len(cells)}
+        there = {place: cell for place, cell in enumerate(cells) if place in header.said}
+        self._cells = {n: there[place] for place, n in header.columns.items() if place in there}
+        self._ticks = [(*header.choices[p], there[p]) for p in header.choices if p in there]
 
     def text(self, column: str) -> str:
         cell = self._cells.get(column)
@@ -111,9 +136,11 @@ class _Case:
 
     def many(self, column: str, picklist: htcds_codes.Picklist) -> tuple[str, ...]:
         try:
-            return pick_all(self.text(column), picklist)
+            written = pick_all(self.text(column), picklist)
+            ticked = [pick(c, picklist) for n, c, cell in self._ticks if n == column and tick(cell)]
         except Rejected as refusal:
             raise Rejected(refusal.reason, column) from None
+        return tuple(dict.fromkeys((*written, *(code for code in ticked if code))))
 
     def day(self, column: str) -> date | None:
         text = self.text(column)

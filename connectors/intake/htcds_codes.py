@@ -17,6 +17,9 @@ from connectors.intake.country_names import COUNTRY_CODES
 from connectors.intake.htcds_columns import normal
 
 Picklist = dict[str, str]
+_MARKS = re.compile(r"[\W_]+")
+#: Most words in a label of the form.
+_LONGEST_LABEL = 20
 
 
 def _listed(codes: Iterable[str], **others: str) -> Picklist:
@@ -174,12 +177,47 @@ def pick(cell: str, picklist: Picklist) -> str | None:
     return code
 
 
+def tick(cell: object) -> bool:
+    """Return whether a choice's own column says that it was chosen.
+
+    Raises:
+        Rejected: CODE_UNKNOWN: it says neither.
+    """
+    said = str(cell if cell is not None else "").strip().casefold()
+    if said in ("", "0", "0.0", "false", "no"):
+        return False
+    if said in ("1", "1.0", "true", "yes"):
+        return True
+    raise Rejected(Reason.CODE_UNKNOWN)
+
+
+def _labels_in(text: str, picklist: Picklist) -> list[str] | None:
+    """Return the codes of labels that stand one behind the other, parted by blanks alone.
+
+    Survey tools write the labels of several choices so. The fewest labels that make up the
+    whole are meant: of two readings the one with the longer labels.
+    """
+    words = [word for each in _MARKS.split(text) if (word := normal(each))]
+    best: list[list[str] | None] = [[]]
+    for end in range(1, len(words) + 1):
+        readings = [
+            [*before, code]
+            for start in range(max(0, end - _LONGEST_LABEL), end)
+            if (before := best[start]) is not None
+            and (code := picklist.get("".join(words[start:end])))
+        ]
+        best.append(min(readings, key=len, default=None))
+    return best[-1]
+
+
 def _parts(cell: str, picklist: Picklist, separators: tuple[str, ...]) -> Iterable[str]:
     # Some labels hold commas or a semicolon, so the whole is tried before its parts.
     if not cell.strip():
         return
     if code := picklist.get(normal(cell)):
         yield code
+    elif (labels := _labels_in(cell, picklist)) is not None:
+        yield from labels
     elif not separators:
         raise Rejected(Reason.CODE_UNKNOWN)
     else:

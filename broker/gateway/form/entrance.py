@@ -16,6 +16,7 @@ from broker.gateway.form.pages import page
 from broker.gateway.form.session import Session, Sessions
 from broker.gateway.form.typed import Typed
 from broker.gateway.problems import Problem, not_found, unauthenticated
+from broker.gateway.under_way import take_place
 
 #: Longest key that is looked at, characters.
 _LONGEST_KEY = 200
@@ -74,6 +75,7 @@ class Entrance:
         """
         found = self._known(request)
         self._doors.limiter.count(found.caller.identity)
+        take_place(request.scope, found.caller.identity)
         if Right.REPORT not in found.caller.rights:
             raise not_found()
         return found

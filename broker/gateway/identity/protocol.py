@@ -10,12 +10,15 @@ import ssl
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from broker.gateway.half_open import HalfOpen
 from broker.gateway.identity.peer import Peer, peer_in
 
 #: Largest request line and headers together, bytes; a token is the largest of them.
 MAX_HEAD_BYTES = 1 << 15
 #: How long a client may take to send them, seconds.
 HEAD_SECONDS = 20
+#: How long a client may go on with a body after it was answered, seconds.
+UNREAD_SECONDS = 5
 
 
 class HeadTooLarge(Exception):
@@ -25,6 +28,8 @@ class HeadTooLarge(Exception):
 class PeerProtocol(HttpToolsProtocol):
     """Puts ``scope["extensions"]["tls"]`` into each request: the peer and the TLS version."""
 
+    #: Those that a head is awaited from, shared by the connections of one gateway.
+    half_open = HalfOpen()
     _tls: dict[object, object] | None = None
     _deadline: asyncio.TimerHandle | None = None
     _in_head = True
@@ -73,13 +78,31 @@ class PeerProtocol(HttpToolsProtocol):
             if self._head_bytes > MAX_HEAD_BYTES:
                 self.send_400_response("Invalid HTTP request received.")
 
+    def on_response_complete(self) -> None:
+        """Go on to the next request; a body that nobody wants any more has an end, too."""
+        super().on_response_complete()
+        if self.cycle.more_body and not self.transport.is_closing():
+            self._deadline = self.loop.call_later(UNREAD_SECONDS, self.transport.close)
+
+    def on_message_complete(self) -> None:
+        """Take the end of a request."""
+        if self.cycle.response_complete:
+            self._head_came()  # what was not wanted any more has ended
+        super().on_message_complete()
+
+    def cut(self) -> None:
+        """End the connection at once, without a word."""
+        self.transport.abort()
+
     def _expect_head(self) -> None:
         self._head_came()
         self._in_head, self._head_bytes = True, 0
         self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        self.half_open.add(self, self.client[0] if self.client else "")
 
     def _head_came(self) -> None:
         self._in_head = False
+        self.half_open.remove(self)
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
