@@ -4,14 +4,16 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import RecordsToDelete
 
+from broker.cli import subscribe
 from broker.client import Subscriber
 from broker.model.compartment import ALL_COMPARTMENTS
 from broker.model.release import ReleaseKind
 from broker.testing import NOON, alert_id_of, make_alert, make_label, make_recall
 from broker.wire import varint
-from broker.wire.admin import apply_topics
+from broker.wire.admin import admin, apply_topics
 from broker.wire.alert_bytes import Slots, read_attributes, read_head
 from broker.wire.alert_codec import encode_alert
 from broker.wire.release_bytes import (
@@ -125,9 +127,80 @@ async def test_a_follower_from_the_end_waits_for_what_comes(cluster, topics):
     assert release.alert_id == alert_id_of(2)
 
 
+@kafka_needed
+async def test_c30_on_a_quiet_feed_a_first_position_is_kept_at_once(cluster, topics):
+    await _feed(cluster, topics, _release(make_alert(alert_id=alert_id_of(1)), 1))
+    reader = _desk(cluster, topics, from_start=False, to_end=False)
+    async with reader as releases:
+        coming = asyncio.create_task(anext(aiter(releases)))
+        async with asyncio.timeout(60):
+            while len(releases._follower._begun) < topics.partitions:  # noqa: ASYNC110 - polled
+                await asyncio.sleep(0.1)
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+    alerts = (make_alert(alert_id=alert_id_of(2)), make_alert(alert_id=alert_id_of(3)))
+    await _feed(cluster, topics, *(_release(each, 1) for each in alerts), _recall(alerts[0], 2))
+
+    async with _desk(cluster, topics, from_start=False) as releases:
+        between = [(release.alert_id, release.kind) async for release in releases]
+
+    assert set(between) == {
+        (alert_id_of(2), ReleaseKind.RELEASE), (alert_id_of(2), ReleaseKind.RECALL),
+        (alert_id_of(3), ReleaseKind.RELEASE),
+    }  # fmt: skip
+
+
+@kafka_needed
+async def test_c30_a_position_that_kafka_has_dropped_is_followed_by_the_oldest(cluster, topics):
+    await _feed(cluster, topics, _release(make_alert(alert_id=alert_id_of(1)), 1))
+    async with _desk(cluster, topics, from_start=False) as releases:
+        assert [each async for each in releases] == []  # it stands at the end
+        group = releases._follower
+        places = dict.fromkeys(group._consumer.assignment(), 0)
+        await group.commit(places)
+    await _feed(
+        cluster, topics, *(_release(make_alert(alert_id=alert_id_of(n)), 1) for n in (2, 3))
+    )
+    await _drop(cluster, topics, 1)
+
+    async with _desk(cluster, topics, from_start=False) as releases:
+        found = {release.alert_id async for release in releases}
+
+    assert {alert_id_of(2), alert_id_of(3)} <= found
+
+
+@kafka_needed
+async def test_c30_ctrl_c_keeps_what_was_shown(cluster, topics, monkeypatch):
+    alerts = [make_alert(alert_id=alert_id_of(n)) for n in (1, 2, 3)]
+    await _feed(cluster, topics, *(_release(each, 1) for each in alerts))
+    shown = []
+
+    async def read(subscriber):
+        async with subscriber as releases, subscribe._committed(releases):
+            async for release in releases:
+                shown.append(release.alert_id)
+                if len(shown) == 2:
+                    raise asyncio.CancelledError  # as Ctrl-C does, wherever it comes
+
+    with pytest.raises(asyncio.CancelledError):
+        await read(_desk(cluster, topics, to_end=False))
+    async with _desk(cluster, topics) as releases:
+        after = [release.alert_id async for release in releases]
+
+    assert sorted([*shown, *after]) == sorted(each.label.alert_id for each in alerts)
+
+
+async def _drop(cluster, topics, before):
+    """Have Kafka drop what lies before offset *before* of the feed's first partition."""
+    async with admin(cluster) as client:
+        await client.delete_records(
+            {TopicPartition(topics.feed(FEED), 0): RecordsToDelete(before_offset=before)}
+        )
+
+
 def _desk(cluster, topics, **options):
     group = f"{topics.prefix}desk"
-    return Subscriber(cluster, FEED, group, topics=topics, to_end=True, **options)
+    return Subscriber(cluster, FEED, group, topics=topics, **{"to_end": True, **options})
 
 
 async def _fail_at_the_first(subscriber):

@@ -70,6 +70,30 @@ async def test_reading_goes_on_where_it_was_after_a_restart(behind, tmp_path, mo
 
 
 @pytest.mark.kafka
+@pytest.mark.parametrize("mode", ["stream", "pages"])
+@pytest.mark.parametrize("auto_commit", [True, False])
+async def test_c30_on_a_quiet_feed_a_first_position_is_kept_at_once(
+    behind, tmp_path, mode, auto_commit
+):
+    """C30: what comes between two runs is read by the second, recalls too."""
+    position = tmp_path / "desk"
+    how = {"mode": mode, "from_start": False, "position": position}
+    await asyncio.sleep(3)  # the gateway tells "now" in whole seconds, and up to one late
+    async with subscriber(behind, auto_commit=auto_commit, **how) as releases:
+        waiting = asyncio.create_task(anext(aiter(releases)))
+        async with asyncio.timeout(60):
+            while not position.exists():  # noqa: ASYNC110 - a file tells nobody
+                await asyncio.sleep(0.1)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    between = await behind.publish()
+    await behind.shown(between)
+    async with subscriber(behind, to_end=True, **how) as releases:
+        found = [str(release.alert_id) async for release in releases]
+    assert found == [between]
+
+
+@pytest.mark.kafka
 async def test_what_was_not_committed_comes_again(behind, tmp_path):
     position = tmp_path / "desk"
 

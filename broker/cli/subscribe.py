@@ -3,6 +3,8 @@
 import asyncio
 import json as json_text
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -100,17 +102,27 @@ async def _follow(
         topics=topics,
         opener=protection.opener(feed) if protection else None,
     )
-    async with subscriber as releases:
+    async with subscriber as releases, _committed(releases):
         async for release in releases:
             _show(release, as_json=as_json)
 
 
 async def _follow_http(subscriber: HttpSubscriber, *, acknowledge: bool, as_json: bool) -> None:
-    async with subscriber as releases:
+    async with subscriber as releases, _committed(releases):
         async for release in releases:
             _show(release, as_json=as_json)
             if acknowledge:
                 await releases.acknowledge(release)
+
+
+@asynccontextmanager
+async def _committed(releases: Subscriber | HttpSubscriber) -> AsyncIterator[None]:
+    """Remember, when Ctrl-C comes, what was shown until then."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        await releases.commit()
+        raise
 
 
 def _unit_of(feed: str, settings: Settings) -> str:

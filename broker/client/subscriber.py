@@ -35,8 +35,8 @@ class Subscriber:
             keeps no position.
         from_start: Where to begin without a kept position: at the oldest, or at what comes.
         to_end: Stop at what was the end when the reading began, instead of waiting for more.
-        auto_commit: A release counts as taken when the next batch is asked for. If False,
-            only `commit` says so.
+        auto_commit: A release counts as taken when the one behind its batch is asked for. If
+            False, only `commit` says so.
         topics: Names of topics, where they have a prefix.
         clock: Says what time it is.
         opener: Verifies and opens what is sealed, as far as its keys go. Without it the
@@ -97,14 +97,12 @@ class Subscriber:
     async def __aiter__(self) -> AsyncIterator[ReleaseView]:
         """Yield releases and recalls."""
         async for records in self._follower.batches(to_end=self._to_end):
-            if self._auto_commit:
-                await self.commit()
             for record in records:
                 self._taken[self._follower.partition_of(record)] = record.offset + 1
                 if (release := self._readable(record)) is not None:
                     yield release
-        if self._auto_commit:
-            await self.commit()
+            if self._auto_commit:
+                await self.commit()
 
     async def commit(self) -> None:
         """Remember every release up to the present one as taken."""

@@ -23,6 +23,7 @@ from broker.gateway.standing import Standings
 from broker.pipeline.holdings import Holdings
 from broker.pipeline.preconditions import Preconditions
 from broker.pipeline.protection import Protection
+from broker.policy.acquainted import known_names
 from broker.policy.decide import Decider
 from broker.policy.directory import Directory
 from broker.settings import Settings
@@ -80,20 +81,23 @@ def open_doors(
         spool=spool,
         repeats=Repeats(folder, secret, standings.taken_before),
         cursors=Cursors(secret, era_of=shelf.era),
-        encoder_of=_encoders(secret, protection),
+        encoder_of=_encoders(secret, protection, community),
         doorkeeper=make_doorkeeper(settings, community, topics),
         limiter=make_limiter(settings),
         secret=secret,
     )
 
 
-def _encoders(secret: bytes, protection: Protection | None) -> Callable[[str], AlertEncoder]:
+def _encoders(
+    secret: bytes, protection: Protection | None, community: Directory
+) -> Callable[[str], AlertEncoder]:
     salt_key = hmac.digest(secret, b"lali salts 1", "sha256")
     kept: dict[str, AlertEncoder] = {}
 
     def encoder_of(unit: str) -> AlertEncoder:
         if unit not in kept:
-            seal = protection.originator(unit) if protection else None
+            may_know = known_names(community, unit)
+            seal = protection.originator(unit, may_know) if protection else None
             kept[unit] = AlertEncoder(unit, salt_key, seal)
         return kept[unit]
 

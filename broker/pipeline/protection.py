@@ -1,6 +1,6 @@
 """What each role needs of the key folder: one object for those who build the roles."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from broker.model.alert import Alert
@@ -25,9 +25,14 @@ class Protection:
     folder: KeyFolder
     units: Mapping[str, str]
 
-    def originator(self, unit: str) -> OriginatorSeal:
-        """Return what signs and seals for *unit*."""
-        return OriginatorSeal(unit, self.folder.register, self.folder.keeper)
+    def originator(self, unit: str, may_know: Collection[str] | None = None) -> OriginatorSeal:
+        """Return what signs and seals for *unit*.
+
+        Args:
+            unit: The originator.
+            may_know: As for `OriginatorSeal`: the names that it may know to have no key.
+        """
+        return OriginatorSeal(unit, self.folder.register, self.folder.keeper, may_know=may_know)
 
     def seal(self, alert: Alert, plain: bytes, secret: bytes) -> bytes:
         """Return *plain* signed and sealed for its own originator, whose keys must be here."""

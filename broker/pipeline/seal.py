@@ -1,16 +1,17 @@
 """Sign and seal an alert, before anything of it leaves the publisher's process."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
+from broker.errors import Rejected
 from broker.model.alert import Alert
 from broker.model.codes import Tlp
 from broker.protect.algorithms import Algorithm
 from broker.protect.register import HUB, Holder, Key, Register, RegisterOf
 from broker.protect.signature import Signature, Signer
 from broker.protect.slot_seal import AlertKeys
-from broker.protect.wrap import alert_info, wrap
+from broker.protect.wrap import NOBODY, alert_info, wrap, wrap_for_nobody
 from broker.wire.sealing import AlertParts
 from broker.wire.tails import Seal, Wrap, encode_alert_tail
 
@@ -26,6 +27,9 @@ class OriginatorSeal:
         register: The key register of today.
         signer: Holds the unit's private key.
         now: Says what time it is.
+        may_know: The names that whoever is answered may know to have no key; None: all of them.
+            For one that it may not know, and that has none, a wrap is made that nobody can
+            open: a refusal would tell that it is nobody's (decision 13).
     """
 
     def __init__(
@@ -34,11 +38,13 @@ class OriginatorSeal:
         register: RegisterOf,
         signer: Signer,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        may_know: Collection[str] | None = None,
     ) -> None:
         self._unit = unit
         self._register = register
         self._signer = signer
         self._now = now
+        self._may_know = may_know
 
     def seal(self, plain: bytes, alert: Alert, secret: bytes) -> bytes:
         """Return the framed alert *plain* signed and sealed.
@@ -50,7 +56,8 @@ class OriginatorSeal:
                 same statement, so a repetition is recognised.
 
         Raises:
-            Rejected: KEY_UNKNOWN: the unit, the hub or a named recipient has no key that counts.
+            Rejected: KEY_UNKNOWN: the unit, the hub or a named recipient has no key that counts;
+                of a recipient the place is told, and not the name.
         """
         register, now = self._register(), self._now()
         parts = AlertParts(plain)
@@ -60,21 +67,56 @@ class OriginatorSeal:
         signing = register.current(Holder.UNIT, self._unit, Algorithm.ECDSA_P256_SHA256, now)
         value = self._signer.sign(signing.id, signed)
         signature = Signature(signing.algorithm.value, signing.id, value)
-        hub, recipients = _wraps(register, alert, alert_key, now)
+        hub, recipients = _wraps(register, alert, alert_key, now, self._may_know)
         tail = encode_alert_tail(signature, Seal(salt, hub, recipients))
         return parts.with_slots(keys.seal, tail)
 
 
 def _wraps(
-    register: Register, alert: Alert, alert_key: bytes, now: datetime
+    register: Register,
+    alert: Alert,
+    alert_key: bytes,
+    now: datetime,
+    may_know: Collection[str] | None,
 ) -> tuple[Wrap | None, tuple[Wrap, ...]]:
     if alert.label.tlp not in END_TO_END:
         return _wrap(
             register.current(Holder.HUB, HUB, Algorithm.HPKE_X25519, now), alert, alert_key
         ), ()
-    named = sorted(set(alert.distribution.named_recipients))
-    keys = [register.current(Holder.UNIT, unit, Algorithm.HPKE_X25519, now) for unit in named]
-    return None, tuple(_wrap(key, alert, alert_key) for key in keys)
+    named = alert.distribution.named_recipients
+    wraps = {
+        name: _recipient(register, alert, alert_key, place, now, may_know)
+        for place, name in enumerate(named)
+    }
+    return None, tuple(wraps[name] for name in sorted(wraps))
+
+
+def _recipient(
+    register: Register,
+    alert: Alert,
+    alert_key: bytes,
+    place: int,
+    now: datetime,
+    may_know: Collection[str] | None,
+) -> Wrap:
+    name = alert.distribution.named_recipients[place]
+    key = _key_of(register, name, place, now, may_know)
+    if key is not None:
+        return _wrap(key, alert, alert_key)
+    info = alert_info(alert.label.alert_id.bytes, alert.label.revision, NOBODY)
+    return Wrap(name, NOBODY, wrap_for_nobody(info))
+
+
+def _key_of(
+    register: Register, name: str, place: int, now: datetime, may_know: Collection[str] | None
+) -> Key | None:
+    try:
+        return register.current(Holder.UNIT, name, Algorithm.HPKE_X25519, now)
+    except Rejected as rejected:
+        if may_know is not None and name not in may_know:
+            return None
+        path = f"distribution.named_recipients[{place}]"
+        raise Rejected(rejected.reason, path) from None
 
 
 def _wrap(key: Key, alert: Alert, alert_key: bytes) -> Wrap:

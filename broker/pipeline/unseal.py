@@ -16,7 +16,7 @@ from broker.protect.signature import verify
 from broker.protect.slot_seal import AlertKeys, SealBroken
 from broker.protect.statement import Statement
 from broker.protect.vault import Vault
-from broker.protect.wrap import Unwrapper, alert_info
+from broker.protect.wrap import NOBODY, Unwrapper, alert_info
 from broker.wire import codec
 from broker.wire.sealing import AlertParts, opened_alert, stripped
 from broker.wire.tails import Seal, Wrap
@@ -100,12 +100,18 @@ class Unsealer:
         return Unsealed(plain, stripped(parts), statement, parts.alert_id, alert_key)
 
     def _check_end_to_end(self, seal: Seal, named: Sequence[str]) -> None:
-        """Check that the alert key is wrapped for each named recipient, and for nobody else."""
+        """Check that the alert key is wrapped for each named recipient, and for nobody else.
+
+        A wrap for `NOBODY` stands for a recipient that has no key, whether it is a unit or no
+        one: which of the two is not the originator's to learn from a refusal (decision 13).
+        """
         if seal.hub is not None:
             raise Rejected(Reason.SEAL_NOT_END_TO_END, "seal.hub")
         if [wrap.owner for wrap in seal.recipients] != sorted(set(named)):
             raise Rejected(Reason.SEAL_NOT_END_TO_END, "seal.recipients")
         for wrap in seal.recipients:
+            if wrap.key_id == NOBODY:
+                continue
             key = self.register().by_id.get(wrap.key_id)
             if key is None:
                 raise Rejected(Reason.KEY_UNKNOWN, "seal.recipients")

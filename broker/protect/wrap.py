@@ -4,13 +4,20 @@ The wrap is bound by `info` to what it is for, to the alert and revision, and to
 one taken to another place does not open there.
 """
 
+import secrets
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import (
+    X25519PrivateKey,
+    X25519PublicKey,
+)
 
-from broker.protect.algorithms import HPKE
+from broker.protect.algorithms import HPKE, KEY_BYTES
 from broker.protect.slot_seal import SealBroken
+
+#: Stands in place of a key's id where a recipient has none. No key has it: ids are digests.
+NOBODY = "f" * 16
 
 
 class Unwrapper(Protocol):
@@ -31,6 +38,12 @@ class Unwrapper(Protocol):
 def wrap(key: bytes, public: bytes, info: bytes) -> bytes:
     """Return *key* wrapped for the raw X25519 key *public*, bound to *info*."""
     return HPKE.encrypt(key, X25519PublicKey.from_public_bytes(public), info=info)
+
+
+def wrap_for_nobody(info: bytes) -> bytes:
+    """Return what looks like a wrap, and opens with no key that anybody has."""
+    thrown_away = X25519PrivateKey.generate().public_key().public_bytes_raw()
+    return wrap(secrets.token_bytes(KEY_BYTES), thrown_away, info)
 
 
 def open_wrap(wrapped: bytes, private: "object", info: bytes) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
@@ -11,6 +12,8 @@ from broker.wire.bounded_consumer import new_consumer
 from broker.wire.connection import Connection
 from broker.wire.welcome import denied, unavailable
 
+log = structlog.get_logger()
+
 _WAIT_MS = 500
 _JOIN_ROUNDS = 300
 _JOIN_ROUND_SECONDS = 0.1
@@ -18,6 +21,10 @@ _JOIN_ROUND_SECONDS = 0.1
 
 class Follower:
     """A consumer that reads committed records only, and commits only when told.
+
+    A place that Kafka no longer has is followed by the oldest that it has: nothing is passed
+    over in silence. Where reading begins with what comes, that place is committed at once, so
+    that what comes between two runs is read by the second.
 
     Args:
         connection: The cluster.
@@ -36,9 +43,11 @@ class Follower:
             **connection.options(),
             group_id=group,
             enable_auto_commit=False,
-            auto_offset_reset="earliest" if from_start else "latest",
+            auto_offset_reset="earliest",
             isolation_level="read_committed",
         )
+        self._from_start = from_start
+        self._begun: set[TopicPartition] = set()
 
     async def start(self) -> None:
         """Connect and join the group.
@@ -48,6 +57,8 @@ class Follower:
         """
         try:
             await self._consumer.start()
+            if self._group is None:
+                await self._begin()
         except KafkaError as error:
             await self._consumer.stop()
             raise await unavailable(self._connection, error) from None
@@ -93,11 +104,34 @@ class Follower:
 
     async def _fetched(self) -> dict[TopicPartition, list[ConsumerRecord]]:
         try:
+            await self._begin()
             fetched: dict[TopicPartition, list[ConsumerRecord]]
             fetched = await self._consumer.getmany(timeout_ms=_WAIT_MS)
         except KafkaError as error:
             raise denied(error) or KafkaUnavailable(type(error).__name__) from None
-        return fetched
+        # What was assigned meanwhile, and has not begun, is read again from where it begins.
+        return {each: records for each, records in fetched.items() if each in self._begun}
+
+    async def _begin(self) -> None:
+        """Give each partition that is new to this reader the place where it begins."""
+        assigned = self._consumer.assignment()
+        self._begun &= assigned
+        for partition in assigned - self._begun:
+            kept = await self._consumer.committed(partition) if self._group else None
+            if kept is not None:
+                self._consumer.seek(partition, kept)
+            elif self._from_start:
+                await self._consumer.seek_to_beginning(partition)
+            else:
+                await self._begin_at_end(partition)
+            self._begun.add(partition)
+
+    async def _begin_at_end(self, partition: TopicPartition) -> None:
+        await self._consumer.seek_to_end(partition)
+        end = await self._consumer.position(partition)
+        if self._group is not None:
+            log.info("position.begun", partition=partition.partition, at="end")
+            await self.commit({partition: end})
 
     async def _ends(self) -> dict[TopicPartition, int]:
         for _ in range(_JOIN_ROUNDS):

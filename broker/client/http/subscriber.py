@@ -51,8 +51,8 @@ class HttpSubscriber:
             look now and then, for links that are paid by the minute.
         from_start: Where to begin without a kept position: at the oldest, or at what comes.
         to_end: Stop at the present end, instead of waiting for more.
-        auto_commit: A release counts as taken when the next portion is asked for. If False,
-            only `commit` says so.
+        auto_commit: A release counts as taken when the one behind its portion is asked for. If
+            False, only `commit` says so.
         poll_seconds: Between two looks, where there is no stream.
         page_items: Most items of a page, 500 at most. Small ones for thin links.
         only: Filters of the gateway, such as ``{"country": ["WS", "TO"]}``. The position moves
@@ -198,14 +198,14 @@ class HttpSubscriber:
 
     async def _items(self, how: Reading) -> AsyncIterator[Item]:
         async for portion in self._portions(how):
-            if self._auto_commit:
-                await self.commit()
             for item in portion.items:
                 self._taken = str(item["cursor"])
                 yield item
             self._taken = portion.behind
-        if self._auto_commit:
-            await self.commit()
+            # A portion that holds nothing says where we are all the same: from there on nothing
+            # is missed, though nobody reads for a while.
+            if self._auto_commit or (self._kept is None and not portion.items):
+                await self.commit()
 
     async def _portions(self, how: Reading) -> AsyncIterator[Portion]:
         portions = Portions(self._link, self.feed, how, self._taken)
