@@ -36,7 +36,7 @@ async def _intake(connection, topics, unit=UNIT):
 async def test_a_published_alert_lies_where_the_answer_says(cluster, topics):
     alert = make_alert()
 
-    async with Publisher(cluster, UNIT, topics=topics) as publisher:
+    async with Publisher(cluster, UNIT, topics=topics, unprotected=True) as publisher:
         published = await publisher.publish(alert)
 
     (record,) = await _intake(cluster, topics)
@@ -52,7 +52,9 @@ async def test_publishing_again_sends_the_same_bytes(cluster, topics):
     alert, key = make_alert(), b"k" * 32
 
     for _ in range(2):
-        async with Publisher(cluster, UNIT, topics=topics, salt_key=key) as publisher:
+        async with Publisher(
+            cluster, UNIT, topics=topics, salt_key=key, unprotected=True
+        ) as publisher:
             await publisher.publish(alert)
 
     first, second = await _intake(cluster, topics)
@@ -61,7 +63,7 @@ async def test_publishing_again_sends_the_same_bytes(cluster, topics):
 
 @kafka_needed
 async def test_another_originators_alert_is_refused_before_it_is_sent(cluster, topics):
-    async with Publisher(cluster, UNIT, topics=topics) as publisher:
+    async with Publisher(cluster, UNIT, topics=topics, unprotected=True) as publisher:
         with pytest.raises(Rejected) as refused:
             await publisher.publish(make_alert(originator="to-police"))
 
@@ -78,7 +80,7 @@ async def test_an_oversized_alert_is_refused_before_it_is_sent(cluster, topics):
         "victims": {"persons": [_verbose(n) for n in range(200)]},
     }
 
-    async with Publisher(cluster, UNIT, topics=topics) as publisher:
+    async with Publisher(cluster, UNIT, topics=topics, unprotected=True) as publisher:
         with pytest.raises(Rejected) as refused:
             await publisher.publish(make_alert(compartments=parts))
 
@@ -89,7 +91,7 @@ async def test_an_oversized_alert_is_refused_before_it_is_sent(cluster, topics):
 @kafka_needed
 async def test_a_unit_without_a_topic_is_unknown(connection, topics):
     with pytest.raises(Rejected) as refused:
-        async with Publisher(connection, "nobody", topics=topics):
+        async with Publisher(connection, "nobody", topics=topics, unprotected=True):
             pass
 
     assert refused.value.reason is Reason.ORIGINATOR_UNKNOWN
@@ -99,7 +101,7 @@ async def test_a_cluster_that_is_not_there_is_unavailable(topics):
     nowhere = Connection("127.0.0.1:1", request_timeout_ms=1_000)
 
     with pytest.raises(KafkaUnavailable):
-        async with Publisher(nowhere, UNIT, topics=topics):
+        async with Publisher(nowhere, UNIT, topics=topics, unprotected=True):
             pass
     with pytest.raises(KafkaUnavailable):
         async with Subscriber(nowhere, FEED, topics=topics):
@@ -113,7 +115,7 @@ async def test_one_refused_alert_of_a_batch_stops_none_of_the_others(cluster, to
         for n in range(150)
     ]
 
-    async with Publisher(cluster, UNIT, topics=topics) as publisher:
+    async with Publisher(cluster, UNIT, topics=topics, unprotected=True) as publisher:
         attempts = [attempt async for attempt in publisher.publish_all(alerts)]
 
     assert [attempt.alert for attempt in attempts] == alerts
@@ -128,7 +130,7 @@ async def test_revisions_of_one_alert_keep_their_order_in_a_batch(cluster, topic
         for n in range(300)
     ]
 
-    async with Publisher(cluster, UNIT, topics=topics) as publisher:
+    async with Publisher(cluster, UNIT, topics=topics, unprotected=True) as publisher:
         assert all([a.published async for a in publisher.publish_all(alerts)])
 
     sent = [decode_alert(record.value).label for record in await _intake(cluster, topics)]
@@ -155,7 +157,7 @@ async def test_a_broker_killed_and_paused_while_publishing_loses_and_doubles_not
             await asyncio.sleep(3)
             node.go_on()
 
-        async with Publisher(connection, UNIT, topics=topics) as publisher:
+        async with Publisher(connection, UNIT, topics=topics, unprotected=True) as publisher:
             disturbing = asyncio.create_task(disturb())
             attempts = [attempt async for attempt in publisher.publish_all(_slowly(alerts))]
             await disturbing

@@ -107,13 +107,13 @@ async def test_a_unit_publishes_as_itself_with_a_password_and_with_a_certificate
     certificate = by_certificate(secure_kafka, parts.principals().unit(UNIT))
 
     for connection in (unit, certificate):
-        async with Publisher(connection, UNIT, topics=parts.topics) as publisher:
+        async with Publisher(connection, UNIT, topics=parts.topics, unprotected=True) as publisher:
             assert (await publisher.publish(make_alert(originator=UNIT))).offset >= 0
 
 
 async def test_a_unit_cannot_write_the_intake_of_another(parts, unit):
     with pytest.raises(Rejected) as unseen:
-        async with Publisher(unit, OTHER, topics=parts.topics):
+        async with Publisher(unit, OTHER, topics=parts.topics, unprotected=True):
             pass
     with pytest.raises(KafkaRefused) as denied:
         await send(unit, parts.topics.intake(OTHER))

@@ -26,7 +26,9 @@ def parts(secure_kafka):
 async def test_a_revoked_unit_is_refused_also_on_a_connection_it_has_open(parts, secure_kafka):
     principal = parts.principals().unit("tonga-tcu")
     connection = parts.connection_of(principal)
-    async with Publisher(connection, "tonga-tcu", topics=parts.topics) as open_before:
+    async with Publisher(
+        connection, "tonga-tcu", topics=parts.topics, unprotected=True
+    ) as open_before:
         await open_before.publish(make_alert(originator="tonga-tcu"))
         with wide_client(parts.connection_of(ADMIN)) as client:
             revoke(client, principal)
@@ -45,7 +47,7 @@ async def test_a_certificate_of_a_revoked_unit_connects_and_may_do_nothing(parts
     certificate = by_certificate(secure_kafka, principal)
     group = parts.topics.unit_group(unit, "desk")
     assert await read(certificate, feed, group, parts) == []
-    async with Publisher(certificate, unit, topics=parts.topics) as open_before:
+    async with Publisher(certificate, unit, topics=parts.topics, unprotected=True) as open_before:
         await open_before.publish(make_alert(originator=unit))
         with wide_client(parts.connection_of(ADMIN)) as client:
             revoke(client, principal)

@@ -19,6 +19,7 @@ from broker.errors import SettingsInvalid
 from broker.keys import init_keys
 from broker.logs import configure_logs
 from broker.model.base import Id
+from broker.policy.bundle import load_bundle
 from broker.protect import register as registers
 from broker.protect.algorithms import Algorithm
 from broker.protect.ceremony import OfficerKey, next_register, propose, revoked
@@ -37,7 +38,11 @@ app = cyclopts.App(name="keys", help="Who has which keys; new ones, and ones tha
 
 
 @app.command
-def init(*, development: Annotated[bool, Parameter(negative="")] = False) -> None:
+def init(
+    *,
+    development: Annotated[bool, Parameter(negative="")] = False,
+    entrusted: tuple[str, ...] | None = None,
+) -> None:
     """Make every key of the community, and two officers, for development on this machine.
 
     In production officers make their own keys and issue the others one by one: docs/security.md.
@@ -46,11 +51,16 @@ def init(*, development: Annotated[bool, Parameter(negative="")] = False) -> Non
 
     Args:
         development: Say that you know: whoever can read the folder is everybody at once.
+        entrusted: A feed whose key the hub keeps, to open its releases for connectors and for
+            readers by HTTP; may be given again. All feeds, if none is given.
     """
     if not development:
         raise SettingsInvalid("only for development: say so with --development")
     settings = load_settings()
-    made = init_keys(settings, entrusted=sorted(settings.connector_overlay()))
+    feeds = sorted(load_bundle(settings.bundle).community.feeds)
+    if entrusted is not None and (unknown := sorted({*entrusted}.difference(feeds))):
+        raise SettingsInvalid(f"no feed is called {unknown[0]}")
+    made = init_keys(settings, entrusted=feeds if entrusted is None else entrusted)
     said = "made" if made else "there already; nothing was changed"
     Console().print(f"keys in {settings.key_folder()}: {said}")
 

@@ -194,6 +194,7 @@ def _kafka_publisher(settings: Settings, unit: str) -> Publisher:
         topics=Topics(settings.topic_prefix, settings.partitions),
         salt_key=kept_key(settings.data_folder / "publisher" / f"{unit}.key"),
         seal=protection.originator(unit) if protection else None,
+        unprotected=protection is None,
     )
 
 

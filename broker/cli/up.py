@@ -20,6 +20,7 @@ from broker.keys import init_keys
 from broker.logs import configure_logs
 from broker.observed import observed
 from broker.policy.bundle import load_bundle
+from broker.protect.development import is_development
 from broker.provisioning import provision
 from broker.running import Running, note_running
 from broker.settings import Settings, load_settings
@@ -31,6 +32,7 @@ def up(*, secure: Annotated[bool, Parameter(negative="")] = False) -> None:
     Without LALI_BOOTSTRAP_SERVERS it starts a Kafka on this machine, on the loopback
     interface, with its data in ./.lali: in plaintext and without passwords, or with
     --secure on TLS, where every role and unit has a password and exactly its own rights.
+    On a Kafka of yours the keys must be there: for trials `lali keys init --development`.
 
     Example: `lali up --secure`
 
@@ -42,7 +44,7 @@ def up(*, secure: Annotated[bool, Parameter(negative="")] = False) -> None:
     if settings.bootstrap_servers:
         if secure:
             raise SettingsInvalid("--secure is for a Kafka of its own; yours is set up already")
-        _serve(settings)
+        _serve(settings, _keys_for_trials(settings))
         return
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     folder = (settings.data_folder / ("kafka-secure" if secure else "kafka")).resolve()
@@ -66,6 +68,19 @@ def running(kafka: LocalKafka, *, secure: bool) -> Running:
         return Running(kafka.bootstrap_servers)
     made = kafka.protection
     return Running(kafka.bootstrap_servers, made.ca_file, made.passwords_folder)
+
+
+def _keys_for_trials(settings: Settings) -> Path | None:
+    """Return the folder of API keys, made where all keys here are for development; else None.
+
+    Raises:
+        SettingsInvalid: There are no keys, or the bundle is not in force: the text says what
+            to do, before anything is said to be up.
+    """
+    parts = make_parts(settings)
+    if parts.protection is not None and not is_development(parts.protection.folder):
+        return None
+    return make_development_keys(settings, parts.community)
 
 
 def _make_keys(settings: Settings) -> None:
@@ -115,6 +130,7 @@ def _show_door(console: Console, settings: Settings, api_keys: Path | None) -> N
     url = f"{scheme}://{settings.gateway_host}:{settings.gateway_port}"
     console.print(f"[bold]HTTP[/] on {url}: its reference at {url}/docs, a form at {url}/report")
     if api_keys is None:
+        console.print("an API key for a unit: [bold]lali gateway key add --unit … --days 30[/]")
         return
     for what, line in curl_lines(url, str(api_keys)):
         console.print(f"[dim]# {what}[/]")

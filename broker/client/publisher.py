@@ -11,7 +11,7 @@ from uuid import UUID
 
 from broker.client.encoding import AlertEncoder
 from broker.client.salts import KEY_BYTES
-from broker.errors import KafkaUnavailable, Rejected
+from broker.errors import KafkaUnavailable, Rejected, SettingsInvalid
 from broker.model.alert import Alert
 from broker.pipeline.seal import OriginatorSeal
 from broker.wire.connection import Connection
@@ -67,11 +67,17 @@ class Publisher:
         topics: Names of topics, where they have a prefix.
         salt_key: 32 secret bytes. With the same key, an alert that is published twice is
             recognised as a duplicate, also across processes. Random if not given.
-        seal: Signs and seals before anything leaves this process; without it alerts are
-            plain, which a hub takes only where its protection is off.
+        seal: Signs and seals before anything leaves this process.
+        unprotected: Say that the hub's protection is off. Alerts then go without a seal;
+            anywhere else accept would quarantine every one of them, and nobody would learn of
+            it here.
+
+    Raises:
+        SettingsInvalid: Neither a seal, nor said that none is wanted.
 
     Example:
-        async with Publisher(Connection("127.0.0.1:9092"), "fiji-immigration") as publisher:
+        seal = client_protection(load_settings()).originator("fiji-immigration")
+        async with Publisher(connection, "fiji-immigration", seal=seal) as publisher:
             published = await publisher.publish(alert)
     """
 
@@ -83,7 +89,14 @@ class Publisher:
         topics: Topics | None = None,
         salt_key: bytes | None = None,
         seal: OriginatorSeal | None = None,
+        unprotected: bool = False,
     ) -> None:
+        if seal is None and not unprotected:
+            raise SettingsInvalid(
+                "SIGNATURE_MISSING: a publisher without seal: the hub would quarantine each of its "
+                "alerts; give seal=client_protection(load_settings()).originator(unit), or say "
+                "unprotected=True where the hub's protection is off"
+            )
         self.originator = originator
         self._topic = (topics or Topics()).intake(originator)
         self._sender = Sender(connection)

@@ -54,6 +54,11 @@ def init_development(
     agree(folder, ChangeKind.BUNDLE, bundle_digest.hex())
 
 
+def is_development(folder: KeyFolder) -> bool:
+    """Whether the keys in *folder* were made here, both officers' among them."""
+    return all((folder.path / "officers" / f"{name}.pem").exists() for name in (FIRST, SECOND))
+
+
 def agree(folder: KeyFolder, kind: ChangeKind, digest: str, register: object = None) -> None:
     """Let both development officers agree to a change, and apply it."""
     first, second = (development_key(folder, name) for name in (FIRST, SECOND))

@@ -98,7 +98,8 @@ class KeyFolder:
             status = (self.path / "register.json").stat()
         except FileNotFoundError:
             raise SettingsInvalid(
-                f"no key register in {self.path.name}: run `lali keys init`"
+                f"no key register in {self.path.name}: for trials `lali keys init --development` "
+                "makes every key here; for a region: docs/security.md, In production"
             ) from None
         stamp = (status.st_mtime_ns, status.st_ino)
         if self._register is None or stamp != self._stamp:
