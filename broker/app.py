@@ -226,6 +226,7 @@ def make_deliver(parts: Parts, patience: Patience = DEFAULT_PATIENCE) -> Deliver
         patience=patience,
         openers=openers,
         resealers=resealers,
+        signer=protection.recalls() if protection else None,
         confirm=parts.preconditions("deliver").confirm,
     )
 

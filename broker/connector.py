@@ -6,9 +6,16 @@ A connector is one small file: settings, `deliver`, and errors that say what to 
 raises                   the deliver role then
 =======================  ==========================================================
 `RecipientUnavailable`   waits (back-off, circuit breaker), asks policy again, tries again
-`RecipientRefused`       parks the release and every later revision of its alert
+`RecipientRefused`       tries again until others pass or fail beside it: then it parks the
+                         release, and later revisions of its alert, or waits for the link
+`NotPermitted`           asks policy again at once: what may be handed over has changed
 anything else            as `RecipientUnavailable`, code UNEXPECTED
 =======================  ==========================================================
+
+A recall is never parked: it is owed until it is taken, or an officer gives it up.
+
+A connector awaits `permitted` just before content leaves it: connecting may have taken long,
+and the process may have been paused meanwhile.
 
 Deliveries may repeat after a crash. The idempotency key is the same each time; a connector
 hands it to the recipient, or makes the repetition harmless itself.
@@ -16,6 +23,9 @@ hands it to the recipient, or makes the repetition harmless itself.
 
 import os
 import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated, Any, Protocol
 
 from pydantic import BeforeValidator, SecretStr
@@ -29,6 +39,36 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 class ConnectorSettings(Model):
     """Base of every connector's settings."""
+
+
+class NotPermitted(Exception):
+    """What may be handed over changed after it was asked for."""
+
+
+Permit = Callable[[], Awaitable[None]]
+
+_permit: ContextVar[Permit | None] = ContextVar("permit", default=None)
+
+
+async def permitted() -> None:
+    """Make sure that the release under way may still be handed over, as it is.
+
+    Raises:
+        NotPermitted: It may not, or it can no longer be told.
+    """
+    permit = _permit.get()
+    if permit is not None:
+        await permit()
+
+
+@contextmanager
+def permit_of(permit: Permit) -> Iterator[None]:
+    """Let *permit* answer whoever awaits `permitted` inside."""
+    token = _permit.set(permit)
+    try:
+        yield
+    finally:
+        _permit.reset(token)
 
 
 class Connector(Protocol):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from broker.connector import ConnectorSettings, Secret
+from broker.connector import ConnectorSettings, Secret, permitted
 from broker.errors import (
     KafkaUnavailable,
     RecipientRefused,
@@ -152,6 +152,7 @@ class KafkaTopic:
         try:
             sender = self._sender or await self._connected()
             headers = [("idempotency-key", idempotency_key)]
+            await permitted()  # connecting may have taken long
             sent = await sender.send(self._settings.topic, key, value, headers)
         except SettingsInvalid:
             # The files were right when the role started: somebody is changing them now.

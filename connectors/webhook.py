@@ -6,12 +6,17 @@ The body is the release as JSON, signed as Standard Webhooks 1.0 says: `webhook-
 
 Delivery guarantee: at least once; the recipient sees a repetition by its key. Any 2xx is the
 receipt, and so is 409: taken before. Redirects are never followed.
+
+What a partner's server answers of the link, and not of the release, is an outage of the link:
+a credential that it does not know any more (401, 403, 407), an address where nobody takes
+anything (404, 405, 410, 421), a redirect. Only what it says of this release is a refusal.
 """
 
 import base64
 import hashlib
 import hmac
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any
@@ -20,7 +25,7 @@ from urllib.parse import SplitResult, urlsplit
 import aiohttp
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from broker.connector import ConnectorSettings, Secret
+from broker.connector import ConnectorSettings, NotPermitted, Secret, permitted
 from broker.errors import RecipientRefused, RecipientUnavailable
 from broker.model.release import Receipt, Release
 from broker.wire.alert_codec import decode_release
@@ -33,7 +38,8 @@ from connectors.address import (
     socket_guard,
 )
 
-_LATER = frozenset({408, 425, 429})
+#: Answers that speak of the release: its form, size, type, or content.
+_OF_THE_RELEASE = frozenset({400, 406, 411, 413, 414, 415, 417, 422, 424, 431, 451})
 _TAKEN_BEFORE = 409
 _LONGEST_WAIT_SECONDS = 3600.0
 #: Standard Webhooks 1.0 asks for 24 to 64 bytes.
@@ -123,19 +129,23 @@ class Webhook:
         """Post *release*; its receipt holds the status.
 
         Raises:
-            RecipientUnavailable: No connection, a time-out, 408, 425, 429 or 5xx.
-            RecipientRefused: Any other status.
+            RecipientUnavailable: No connection, a time-out, or an answer about the link.
+            RecipientRefused: An answer about this release.
+            NotPermitted: It may not be handed over any more; nothing of it has left.
         """
         assert self._session is not None
         body = decode_release(release.value, with_record=True).model_dump_json().encode()
         headers = self._headers(release.idempotency_key(self._feed), body)
+        content = _Content(body)
         try:
             async with self._session.post(
-                self._settings.url, data=body, headers=headers, allow_redirects=False
+                self._settings.url, data=content.chunks(), headers=headers, allow_redirects=False
             ) as response:
                 status = response.status
                 retry_after = response.headers.get("Retry-After")
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            if content.withheld:
+                raise NotPermitted from None
             raise RecipientUnavailable(type(error).__name__) from None
         _raise_for(status, retry_after)
         now = datetime.now(UTC)
@@ -156,11 +166,33 @@ class Webhook:
         ]
         return {
             "content-type": "application/json",
+            "content-length": str(len(body)),
             "webhook-id": key,
             "webhook-timestamp": timestamp,
             "webhook-signature": " ".join(signatures),
             "idempotency-key": key,
         }
+
+
+class _Content:
+    """A body that leaves once the connection stands, if it may still be handed over then.
+
+    Attributes:
+        withheld: It might not.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.withheld = False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body."""
+        try:
+            await permitted()
+        except NotPermitted:
+            self.withheld = True
+            raise
+        yield self._body
 
 
 def sign(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
@@ -173,9 +205,9 @@ def sign(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
 def _raise_for(status: int, retry_after: str | None) -> None:
     if 200 <= status < 300 or status == _TAKEN_BEFORE:
         return
-    if status in _LATER or status >= 500:
-        raise RecipientUnavailable(f"HTTP_{status}", _seconds(retry_after))
-    raise RecipientRefused(f"HTTP_{status}")
+    if status in _OF_THE_RELEASE:
+        raise RecipientRefused(f"HTTP_{status}")
+    raise RecipientUnavailable(f"HTTP_{status}", _seconds(retry_after))
 
 
 def _seconds(retry_after: str | None) -> float | None:

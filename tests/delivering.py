@@ -47,11 +47,13 @@ class Partner:
     Attributes:
         says: What to raise next, in order; None takes the release.
         always: What to raise once nothing more is told.
+        judge: Asked of each release when nothing is told: what to raise of it, or None.
     """
 
     def __init__(self, *says: Exception | None, always: Exception | None = None) -> None:
         self.says = list(says)
         self.always = always
+        self.judge: Callable[[Release], Exception | None] = lambda _release: None
         self.taken: list[ReleaseView] = []
         self.keys: list[str] = []
         self.attempts = 0
@@ -62,7 +64,7 @@ class Partner:
 
     async def deliver(self, release: Release) -> Receipt:
         self.attempts += 1
-        fault = self.says.pop(0) if self.says else self.always
+        fault = self.says.pop(0) if self.says else self.always or self.judge(release)
         if fault is not None:
             raise fault
         self.taken.append(decode_release(release.value))

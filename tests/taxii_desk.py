@@ -55,7 +55,7 @@ class Permitting:
             said = RecallStatement(row.feed, release.identity, release.revision, moment)
             release = recall(said, None)
         view = decode_release(release.value)
-        return Served(row, release, view, b"{}")
+        return Served(row, release, view, b"{}", float("inf"))
 
 
 class Desk:

@@ -1,10 +1,14 @@
 """What a recipient refuses, and what cannot be read: set aside, while its neighbours go on."""
 
-import pytest
-from delivering import ALERT, FEED, Partner, Region, alert_of, cancel_of, until
+import asyncio
+import dataclasses
 
-from broker.errors import RecipientRefused, Rejected
+import pytest
+from delivering import ALERT, FEED, SOON, Partner, Region, alert_of, cancel_of, until
+
+from broker.errors import RecipientRefused, RecipientUnavailable, Rejected
 from broker.model.reason import Reason
+from broker.model.release import ReleaseKind
 from broker.testing import alert_id_of, make_alert, make_release
 from broker.wire import codec
 from broker.wire.partition import partition_of
@@ -12,7 +16,14 @@ from broker.wire.partition import partition_of
 pytestmark = pytest.mark.kafka
 
 NEVER = RecipientRefused("HTTP_422")
+AGAIN = RecipientUnavailable("HTTP_500")
+OTHER_ALERT = alert_id_of(2)
 _RELEASE = make_release(make_alert()).value
+
+
+def refusing(alert_id, fault=NEVER):
+    """Return what fails of one alert alone."""
+    return lambda release: fault if release.alert_id == alert_id else None
 
 
 @pytest.fixture
@@ -22,17 +33,21 @@ async def region(connection, topics):
     return made
 
 
-async def test_a_refused_release_parks_its_alert_and_later_revisions_of_it(region):
-    other = alert_id_of(2)
-    partner = Partner(NEVER)
+async def test_b17_a_refused_release_is_parked_once_others_pass_and_later_revisions_behind_it(
+    region,
+):
+    partner = Partner()
+    partner.judge = refusing(ALERT)
     await region.route(alert_of())
     async with region.delivering({FEED: partner}) as role:
+        await until(lambda: partner.attempts >= 4)  # nothing tells yet whose fault it is
+        assert role.status()[FEED].dead_lettered == 0
+        await region.route(alert_of(alert_id=OTHER_ALERT))
         await until(lambda: role.status()[FEED].dead_lettered == 1)
-        await region.route(alert_of(2), alert_of(alert_id=other))
+        await region.route(alert_of(2))
         await until(lambda: role.status()[FEED].dead_lettered == 2)
-        await until(lambda: role.status()[FEED].delivered == 1)
 
-    assert [view.alert_id for view in partner.taken] == [other]
+    assert [view.alert_id for view in partner.taken] == [OTHER_ALERT]
     letters = await region.dead_letters()
     assert [(letter["revision"], letter["reason"], letter["code"]) for letter in letters] == [
         (1, "RECIPIENT_REFUSED", "HTTP_422"),
@@ -43,49 +58,77 @@ async def test_a_refused_release_parks_its_alert_and_later_revisions_of_it(regio
     assert ("DEAD_LETTERED", 2, "PARKED_BEHIND") in await region.ends()
 
 
-async def test_a_recall_of_what_is_held_goes_through_although_the_alert_is_parked(region):
-    partner = Partner(None, NEVER)
-    await region.route(alert_of())
-    async with region.delivering({FEED: partner}) as role:
-        await until(lambda: role.status()[FEED].delivered == 1)
-        await region.route(alert_of(2))
-        await until(lambda: role.status()[FEED].dead_lettered == 1)
-        await region.route(cancel_of(3))
-        await until(lambda: role.status()[FEED].delivered == 2)
-
-    assert partner.seen() == [(1, "RELEASE"), (3, "RECALL")]
-
-
-async def test_a_recall_of_what_was_never_held_stays_behind_itsalert_of(region):
-    partner = Partner(NEVER)
-    await region.route(alert_of())
+async def test_b17_a_recall_goes_through_although_its_alert_is_parked(region):
+    partner = Partner()
+    partner.judge = lambda release: (
+        NEVER if release.alert_id == ALERT and release.kind is ReleaseKind.RELEASE else None
+    )
+    await region.route(alert_of(), alert_of(alert_id=OTHER_ALERT))
     async with region.delivering({FEED: partner}) as role:
         await until(lambda: role.status()[FEED].dead_lettered == 1)
         await region.route(cancel_of(2))
-        await until(lambda: role.status()[FEED].dead_lettered == 2)
+        await until(lambda: role.status()[FEED].delivered == 2)
 
-    assert partner.taken == []
-    assert [each["kind"] for each in await region.dead_letters()] == ["RELEASE", "RECALL"]
+    # It was offered: nobody can say that the recipient has nothing of it.
+    assert partner.seen() == [(1, "RELEASE"), (2, "RECALL")]
+    assert [each["kind"] for each in await region.dead_letters()] == ["RELEASE"]
 
 
-async def test_a_wave_of_refusals_stops_the_feed_and_drains_nothing(region):
+async def test_b17_a_recall_that_is_refused_is_owed_across_restarts_until_it_is_taken(region):
+    partner = Partner()
+    await region.route(alert_of())
+    async with region.delivering({FEED: partner}) as role:
+        await until(lambda: role.status()[FEED].delivered == 1)
+        partner.always = NEVER
+        await region.route(cancel_of(2))
+        await until(lambda: partner.attempts >= 5)
+        partner.always, partner.judge = None, refusing(ALERT)
+        await region.route(alert_of(alert_id=OTHER_ALERT))
+        await until(lambda: role.status()[FEED].delivered == 2)  # the feed goes on beside it
+
+    later = Partner(AGAIN, NEVER)
+    async with region.delivering({FEED: later}) as role:
+        await until(lambda: role.status()[FEED].delivered == 1)
+        await region.recorded(3)
+    async with region.delivering({FEED: later}):
+        await asyncio.sleep(2)  # it is taken, and comes no more
+
+    assert later.seen() == [(2, "RECALL")]
+    assert await region.dead_letters() == []
+    assert sorted(await region.ends()) == [
+        ("DELIVERED", 1, None), ("DELIVERED", 1, None), ("DELIVERED", 2, None),
+    ]  # fmt: skip
+
+
+async def test_b17_a_wave_of_refusals_parks_nothing_and_ends_by_itself(region):
     alerts = [alert_of(alert_id=alert_id_of(n)) for n in range(1, 31)]
     await region.route(*alerts)
-    async with region.delivering({FEED: Partner(always=NEVER)}) as role:
-        await until(lambda: role.status()[FEED].state == "stopped")
-    parked = await region.dead_letters()
-    assert len(parked) == 9
-    assert len(await region.ends()) == 9
+    partner = Partner(always=RecipientUnavailable("HTTP_401"))
+    async with region.delivering({FEED: partner}) as role:
+        await until(lambda: partner.attempts >= 12)
+        partner.always = NEVER  # a secret that changed may be answered by either
+        await until(lambda: partner.attempts >= 24)
+        partner.always = None
+        await until(lambda: role.status()[FEED].delivered == 30)
 
-    well = Partner()
-    async with region.delivering({FEED: well}) as role:
-        await until(lambda: role.status()[FEED].delivered == 21)
+    assert await region.dead_letters() == []
+    assert {view.alert_id for view in partner.taken} == {a.label.alert_id for a in alerts}
 
-    parked_ids = {letter["alert_id"] for letter in parked}
-    taken_ids = {view.alert_id.bytes for view in well.taken}
-    assert len(well.taken) == 21
-    assert parked_ids | taken_ids == {alert.label.alert_id.bytes for alert in alerts}
-    assert len(await region.dead_letters()) == 9
+
+async def test_b17_one_alert_that_fails_for_ever_holds_up_nobody_and_goes_aside(region):
+    partner = Partner()
+    partner.judge = refusing(ALERT, AGAIN)
+    others = [alert_of(alert_id=alert_id_of(n)) for n in range(2, 8)]
+    await region.route(alert_of(), *others)
+    hasty = dataclasses.replace(SOON, aside_after_seconds=0.5)
+    async with region.delivering({FEED: partner}, patience=hasty) as role:
+        await until(lambda: role.status()[FEED].delivered == 6)
+        await region.route(cancel_of(2, alert_id_of(3)))
+        await until(lambda: role.status()[FEED].delivered == 7)  # a recall passes, too
+        await until(lambda: role.status()[FEED].dead_lettered == 1)
+
+    assert [each["reason"] for each in await region.dead_letters()] == ["RECIPIENT_FAILS"]
+    assert partner.seen()[-1] == (2, "RECALL")
 
 
 @pytest.mark.parametrize(

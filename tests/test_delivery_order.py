@@ -4,7 +4,8 @@ import asyncio
 from types import SimpleNamespace
 from uuid import UUID
 
-from broker.pipeline.delivery_writer import DeliveryWriter
+from broker.pipeline.delivery_records import delivery_mark
+from broker.pipeline.delivery_writer import DeliveryWriter, Entry
 from broker.testing import make_recall
 from broker.wire.topics import Topics
 
@@ -33,9 +34,9 @@ async def order_after(alert_id):
     """Write the entry of a first revision again; settle the second one of *alert_id*."""
     producer = Written()
     writer = DeliveryWriter(producer, TOPICS, "a-feed", SimpleNamespace(note=lambda _: None))
-    writer.entry(record(ALERT), b"first")
-    second = make_recall(alert_id, 2)
-    await writer.settle(second, record(alert_id), b"second", "DELIVERED", 1, held=True)
+    writer.entry(record(ALERT), Entry(b"first"))
+    second = delivery_mark("a-feed", make_recall(alert_id, 2), "DELIVERED", 1, bytes(32), held=True)
+    await writer.settle(record(alert_id), second, Entry(b"second"))
     await writer.flush()
     return producer.order
 

@@ -157,7 +157,7 @@ async def served(alert_id, value, shares) -> bool:
     later = epoch_ms() + 3_600_000
     holdings._holdings[alert_id.bytes] = Holding(2, False, later, b"", b"", shares)
     gateway = Servings(holdings, None, {OWN: opener(OWN)}, epoch_ms)
-    shelved = Shelved(OWN, 0, 0, 1_000, alert_id, 2, "RECALL", value, recorded=False)
+    shelved = Shelved(OWN, 0, 0, 1_000, alert_id, 2, "RECALL", value)
     return await gateway.serve(shelved) is not None
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from broker.clock import epoch_ms
+from broker.clock import epoch_ms, steady_seconds
 from broker.gateway.serve import PolicyFailed, Servings
 from broker.gateway.shelf import Shelved
 from broker.model.compartment import COMPARTMENTS, Compartment
@@ -46,6 +46,7 @@ class Hub:
         self.judge = Judge()
         self.holdings = Holdings(None, None)
         self.holdings.seen_ms = epoch_ms()
+        self.holdings._true_at[0] = float("inf")
         self.ahead_ms = 0
         self.servings = Servings(
             self.holdings, self.judge, None, lambda: epoch_ms() + self.ahead_ms
@@ -62,7 +63,7 @@ class Hub:
         release = release or make_release(make_alert(alert_id=ALERT))
         shelved = Shelved(
             FEED, 0, 7, 1_000_000, release.alert_id, release.revision, release.kind.value,
-            release.value, recorded=False,
+            release.value,
         )  # fmt: skip
         return await self.servings.serve(replace(shelved, **more))
 
@@ -146,11 +147,43 @@ async def test_a_gateway_that_is_cut_off_from_kafka_serves_no_release(hub):
 
 async def test_readers_share_what_was_read_and_a_change_of_mind_is_seen_at_once(hub):
     first = await hub.served()
-    assert await hub.served() is first
+    assert (await hub.served()).body is first.body
     hub.judge.outcome = replace(PERMITTED, compartments=0)
     second = await hub.served()
 
     assert second.view.compartments.summary is None
     hub.ahead_ms = 6_000
     hub.judge.outcome = PERMITTED
-    assert await hub.served() is not first
+    assert (await hub.served()).body is not first.body
+
+
+async def test_a11_a_ledger_of_before_a_pause_serves_nothing_until_it_is_read_on(hub):
+    hub.holdings._true_at[0] = steady_seconds() - 60  # stopped, and going on: nothing was read
+
+    with pytest.raises(LedgerBehind):
+        await hub.served()
+
+
+async def test_a11_what_was_recalled_while_its_answer_waited_is_not_shown(hub):
+    served = await hub.served()
+    late = replace(served, true_at=steady_seconds() - 60)
+
+    await hub.servings.confirm([late])
+    hub.hold(1, recalled=True)
+    with pytest.raises(LedgerBehind):
+        await hub.servings.confirm([late])
+
+
+async def test_a11_what_became_less_while_its_answer_waited_is_not_shown_whole(hub):
+    late = replace(await hub.served(), true_at=steady_seconds() - 60)
+    hub.judge.outcome = replace(PERMITTED, compartments=1)
+
+    with pytest.raises(LedgerBehind):
+        await hub.servings.confirm([late])
+
+
+async def test_a11_a_recall_is_shown_however_long_its_answer_waited(hub):
+    served = await hub.served(make_recall(ALERT, 2))
+    hub.holdings._true_at.clear()
+
+    await hub.servings.confirm([served])

@@ -32,6 +32,7 @@ def servings(feed, shown, opens=opener):
     judge = SimpleNamespace(decide=lambda *_: SimpleNamespace(outcome=outcome))
     holdings = Holdings(None, None)
     holdings.seen_ms = epoch_ms()
+    holdings._true_at[0] = float("inf")
     shares = {feed: Share(1, recalled=False)}
     found = _Holding(1, False, epoch_ms() + 3_600_000, b"", b"", shares)
     holdings._holdings[AT["alert_id"].bytes] = found
@@ -42,7 +43,7 @@ def servings(feed, shown, opens=opener):
 
 async def serve(feed, shown, opens=opener):
     value = to_feed(ALL, ALL, feed)
-    shelved = Shelved(feed, 0, 0, 1_000, AT["alert_id"], 1, "RELEASE", value, recorded=False)
+    shelved = Shelved(feed, 0, 0, 1_000, AT["alert_id"], 1, "RELEASE", value)
     return await servings(feed, shown, opens).serve(shelved)
 
 
@@ -108,7 +109,7 @@ async def test_a_recall_in_place_of_a_release_is_signed_for_its_feed():
     withheld = Outcome(Verdict.WITHHOLD, 0, (), Reason.NO_RULE_PERMITS)
     gateway._decider = SimpleNamespace(decide=lambda *_: SimpleNamespace(outcome=withheld))
     value, added = to_feed(ALL, ALL, OWN), epoch_ms() * 1000
-    shelved = Shelved(OWN, 0, 0, added, AT["alert_id"], 1, "RELEASE", value, recorded=False)
+    shelved = Shelved(OWN, 0, 0, added, AT["alert_id"], 1, "RELEASE", value)
 
     served = await gateway.serve(shelved)
 

@@ -16,6 +16,7 @@ from connecting import (
     release_of,
 )
 
+from broker.connector import NotPermitted, permit_of
 from broker.errors import RecipientRefused, RecipientUnavailable
 from connectors import make_connector
 
@@ -74,16 +75,18 @@ async def test_these_answers_are_a_receipt(webhook, http, status):
     assert receipt.reference == f"HTTP_{status}"
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-async def test_these_answers_mean_later(webhook, http, status):
+@pytest.mark.parametrize(
+    "status", [401, 403, 404, 405, 407, 408, 410, 418, 421, 425, 426, 429, 500, 502, 503, 504, 511]
+)
+async def test_b17_these_answers_mean_that_the_link_is_out(webhook, http, status):
     http.answer = (status, {})
     with pytest.raises(RecipientUnavailable) as away:
         await webhook.deliver(release_of())
     assert (away.value.code, away.value.retry_after_seconds) == (f"HTTP_{status}", None)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 413, 422])
-async def test_these_answers_mean_never(webhook, http, status):
+@pytest.mark.parametrize("status", [400, 406, 413, 415, 422])
+async def test_b17_these_answers_refuse_the_release(webhook, http, status):
     http.answer = (status, {})
     with pytest.raises(RecipientRefused) as refused:
         await webhook.deliver(release_of())
@@ -111,9 +114,9 @@ async def test_a_wait_that_cannot_be_read_is_none(webhook, http, said):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_never_followed(webhook, http, status):
+async def test_b17_a_redirect_is_never_followed_and_refuses_nothing(webhook, http, status):
     http.answer = (status, {"Location": f"http://127.0.0.1:{http.port}/elsewhere"})
-    with pytest.raises(RecipientRefused) as refused:
+    with pytest.raises(RecipientUnavailable) as refused:
         await webhook.deliver(release_of())
     assert refused.value.code == f"HTTP_{status}"
     assert http.other_paths == []
@@ -145,3 +148,18 @@ async def test_a_recipient_that_never_answers_is_unavailable(monkeypatch):
     held.set()
     await made.close()
     server.close()
+
+
+async def test_a11_nothing_leaves_that_may_not_be_handed_over_once_the_connection_stands(
+    webhook, http
+):
+    async def forbidden() -> None:
+        raise NotPermitted
+
+    with permit_of(forbidden), pytest.raises(NotPermitted):
+        await webhook.deliver(release_of())
+
+    assert http.posts == []
+    assert (await webhook.deliver(release_of())).reference == "HTTP_204"
+    ((headers, body),) = http.posts
+    assert int(headers["content-length"]) == len(body)

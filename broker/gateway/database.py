@@ -40,6 +40,8 @@ CREATE TABLE IF NOT EXISTS era(topic TEXT PRIMARY KEY, id BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS shelved(feed TEXT, partition INT, offset INT, added INT,
   alert_id BLOB, revision INT, kind TEXT, value BLOB, recorded INT DEFAULT 0,
   PRIMARY KEY(feed, partition, offset)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS disclosed(feed TEXT, partition INT, offset INT, shown BLOB,
+  PRIMARY KEY(feed, partition, offset, shown)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS shelved_alert ON shelved(feed, alert_id, revision);
 CREATE INDEX IF NOT EXISTS shelved_added ON shelved(feed, partition, added);
 CREATE TABLE IF NOT EXISTS entry(entry_id BLOB PRIMARY KEY, alert_id BLOB, kind TEXT,

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID
 
 from broker.errors import StorageUnavailable
+from broker.gateway.paging import behind_schedule
 from broker.gateway.sending import Sending
-from broker.gateway.serve import Served
+from broker.gateway.serve import PolicyFailed, Served, Servings
 from broker.gateway.shelf import Shelf
 from broker.model.exchange import ReceiptState, RefusalReason
 from broker.pipeline.delivery_records import delivery_entry
+from broker.pipeline.holdings import LedgerBehind
 from broker.wire import codec
 from broker.wire.connection import Connection
 from broker.wire.topics import Topics
@@ -42,20 +44,30 @@ class AuditWriter:
 
 
 class Disclosures:
-    """Records each release once, before it is first served.
+    """Records what is shown, once each time that it differs, before it is.
+
+    A release may be shown in part, then whole, then as a recall, as bundles change: each of
+    these is a disclosure of its own.
 
     Args:
         audit: The audit log.
         shelf: Remembers what is recorded.
+        servings: Says, once it is recorded, whether it may be shown still.
         bundle_digest: Names the bundle that decided.
         clock: Epoch milliseconds.
     """
 
     def __init__(
-        self, audit: AuditWriter, shelf: Shelf, bundle_digest: bytes, clock: Callable[[], int]
+        self,
+        audit: AuditWriter,
+        shelf: Shelf,
+        servings: Servings,
+        bundle_digest: bytes,
+        clock: Callable[[], int],
     ) -> None:
         self._audit = audit
         self._shelf = shelf
+        self._servings = servings
         self._digest = bundle_digest
         self._clock = clock
 
@@ -71,20 +83,27 @@ class Disclosures:
 
         Raises:
             KafkaUnavailable: The log may not have it: nothing may be served.
+            Problem: NOT_READY: it may not be shown any more; its reader asks again.
         """
-        new = [each for each in served if not each.shelved.recorded]
-        if not new:
-            return
-        entries = [(each.release.alert_id, self._entry(each, door, credential)) for each in new]
-        await self._audit.write(entries)
-        with contextlib.suppress(StorageUnavailable):  # it is in the log: more than once, then
-            await self._shelf.note_recorded(each.shelved for each in new)
+        shown = [(each, each.shows(self._digest)) for each in served]
+        new = [pair for pair in shown if not self._shelf.is_recorded(pair[0].shelved, pair[1])]
+        if new:
+            entries = [
+                (each.release.alert_id, self._entry(each, door, credential)) for each, _ in new
+            ]
+            await self._audit.write(entries)
+            with contextlib.suppress(StorageUnavailable):  # in the log: more than once, then
+                await self._shelf.note_recorded([(each.shelved, what) for each, what in new])
+        try:
+            await self._servings.confirm(served)
+        except (LedgerBehind, PolicyFailed):
+            raise behind_schedule() from None
 
     def _entry(self, served: Served, door: str, credential: str | None) -> bytes:
         feed, now = served.shelved.feed, self._clock()
         return delivery_entry(
             "DELIVERED", feed, served.release, now, self._digest,
-            reference=door, attempts=1, credential=credential,
+            reference=door, attempts=1, credential=credential, by_bundle=True,
         )  # fmt: skip
 
 

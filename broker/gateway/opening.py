@@ -60,6 +60,7 @@ def open_doors(
     openers = {f: protection.opener(f) for f in community.feeds} if protection else None
     resealers = {f: protection.resealer(f) for f in community.feeds} if protection else None
     signer = protection.recalls() if protection else None
+    servings = Servings(holdings, decider, openers, clock, resealers, signer, preconditions)
     return Doors(
         settings=settings,
         community=community,
@@ -73,8 +74,8 @@ def open_doors(
         holdings=holdings,
         projection=Projection(connection, database, takers, eras),
         shelf=shelf,
-        servings=Servings(holdings, decider, openers, clock, resealers, signer, preconditions),
-        disclosures=Disclosures(audit, shelf, decider.bundle.digest, clock),
+        servings=servings,
+        disclosures=Disclosures(audit, shelf, servings, decider.bundle.digest, clock),
         audit=audit,
         standings=standings,
         desk=PublishingDesk(connection, topics, spool, keeps=keeps),

@@ -5,12 +5,15 @@ What expired, was superseded or recalled is passed over: the later revision or t
 stands in the same feed, behind it. What policy no longer permits is served as a recall.
 """
 
+import dataclasses
+import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
+from broker.clock import steady_seconds
 from broker.errors import Rejected
 from broker.gateway.shelf import Shelved
 from broker.model.reason import Reason
@@ -34,6 +37,10 @@ _PASSED_OVER = frozenset(
      Reason.LEDGER_DISAGREES}
 )  # fmt: skip
 _LEDGER_SECONDS = 10.0
+#: A ledger of before is read on to its present end before anything is shown by it.
+_READ_ON_SECONDS = 1.0
+#: Nothing is shown by a ledger that is older, whatever held the answer up.
+OLDEST_SECONDS = 5.0
 #: Nothing is served by a ledger whose end was last seen longer ago, milliseconds.
 _BLIND_MS = 30_000
 _READ_KEPT = 2_000
@@ -49,12 +56,20 @@ class Served:
         release: As it is handed over: narrowed, and opened where the feed is entrusted.
         view: The same, readable.
         body: The view as JSON, the same bytes for every reader of the feed.
+        true_at: The moment whose ledger said so, steady seconds.
     """
 
     shelved: Shelved
     release: Release
     view: ReleaseView
     body: bytes
+    true_at: float
+
+    def shows(self, bundle_digest: bytes) -> bytes:
+        """Return a name of what is shown: revision, kind, compartments, by which bundle."""
+        release = self.release
+        what = f"{release.kind}\n{release.revision}\n{release.profile}\n"
+        return hashlib.sha256(what.encode() + bundle_digest).digest()[:16]
 
     def __repr__(self) -> str:
         return f"Served({self.shelved!r})"
@@ -114,6 +129,29 @@ class Servings:
             return None
         return self._served(shelved, release, narrowed=release is not whole)
 
+    async def confirm(self, served: Sequence[Served]) -> None:
+        """Make sure that *served* may be shown still: this process may have been paused.
+
+        Raises:
+            LedgerBehind: It may not, as it is; read anew.
+            PolicyFailed: The bundle errs.
+        """
+        while any(each.true_at < steady_seconds() - OLDEST_SECONDS for each in served):
+            served = [await self._confirmed(each) for each in served]
+
+    async def _confirmed(self, served: Served) -> Served:
+        release = await self._permitted(read_release(served.shelved.value), served.shelved)
+        before = served.release
+        if release is None or (release.kind, release.profile) != (before.kind, before.profile):
+            raise LedgerBehind
+        return dataclasses.replace(served, true_at=self._true_at(served.shelved, release))
+
+    def _true_at(self, shelved: Shelved, release: Release) -> float:
+        """Return the moment whose ledger decided; a recall that stands there needs none."""
+        if shelved.kind == ReleaseKind.RECALL and release.kind is ReleaseKind.RECALL:
+            return float("inf")
+        return self._holdings.true_at(shelved.partition)
+
     async def _permitted(self, release: Release, shelved: Shelved) -> Release | None:
         is_recall = release.kind is ReleaseKind.RECALL
         if is_recall and self._is_signed(release, shelved):
@@ -126,6 +164,8 @@ class Servings:
             newest = await self._holdings.latest(release.alert_id, _LEDGER_SECONDS)
             verdict = confirmed(release, shelved.feed, newest)
             return verdict.release if isinstance(verdict, Handover) else None
+        oldest = steady_seconds() - _READ_ON_SECONDS
+        await self._holdings.no_older_than(oldest, shelved.partition, _LEDGER_SECONDS)
         found = await self._holdings.find(release.alert_id, release.revision, _LEDGER_SECONDS)
         if found is None:
             return None  # long past its expiry and its retention
@@ -157,7 +197,7 @@ class Servings:
         key = (*place, release.identity, release.revision, release.kind, release.profile)
         kept_at, kept = self._read.get(key, (0, None))
         if kept is not None and self._clock() - kept_at < _READ_KEPT_MS:
-            return kept
+            return dataclasses.replace(kept, true_at=self._true_at(shelved, release))
         served = self._readable(shelved, release, narrowed=narrowed)
         if served is not None:
             self._read[key] = (self._clock(), served)
@@ -180,7 +220,8 @@ class Servings:
             if rejected.reason is not Reason.ERASED:
                 _log_unreadable(shelved, rejected)
             return None
-        return Served(shelved, shown, view, view.model_dump_json(exclude_none=True).encode())
+        body = view.model_dump_json(exclude_none=True).encode()
+        return Served(shelved, shown, view, body, self._true_at(shelved, release))
 
     def _shown(self, release: Release, shelved: Shelved, *, narrowed: bool) -> Release:
         """Return *release* opened where its feed is entrusted, and else sealed for what is left.

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 #: Clocks of brokers and of this machine may differ by so much, microseconds.
 _CLOCKS_DIFFER_US = 2_000_000
-_COLUMNS = "feed, partition, offset, added, alert_id, revision, kind, value, recorded"
+_COLUMNS = "feed, partition, offset, added, alert_id, revision, kind, value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,6 @@ class Shelved:
     Attributes:
         added: Microseconds since 1970; rises strictly in a partition, differs in a feed.
         value: The framed release, as it lies in Kafka.
-        recorded: The audit log says that this gateway has served it.
     """
 
     feed: str
@@ -46,7 +45,6 @@ class Shelved:
     revision: int
     kind: str
     value: bytes
-    recorded: bool
 
     def __repr__(self) -> str:
         return f"Shelved({self.feed}, {self.partition}, {self.offset})"
@@ -117,26 +115,32 @@ class Shelf:
         """Return what is set once something more is shelved; take it before looking."""
         return self._changes.setdefault(feed, asyncio.Event())
 
-    def mark_recorded(self, shelved: Iterable[Shelved]) -> None:
-        """Remember that the audit log has what was served."""
-        rows = [(each.feed, each.partition, each.offset) for each in shelved]
-        query = "UPDATE shelved SET recorded=1 WHERE feed=? AND partition=? AND offset=?"
+    def is_recorded(self, shelved: Shelved, shown: bytes) -> bool:
+        """Whether the audit log says that *shelved* was served as *shown*."""
+        query = "SELECT 1 FROM disclosed WHERE feed=? AND partition=? AND offset=? AND shown=?"
+        row = (shelved.feed, shelved.partition, shelved.offset, shown)
+        return self._sql.execute(query, row).fetchone() is not None
+
+    def mark_recorded(self, served: Iterable[tuple[Shelved, bytes]]) -> None:
+        """Remember that the audit log has what was served, and as what it was shown."""
+        rows = [(each.feed, each.partition, each.offset, shown) for each, shown in served]
         with self._database.transaction() as sql:
-            sql.executemany(query, rows)
+            sql.executemany("INSERT OR IGNORE INTO disclosed VALUES(?,?,?,?)", rows)
 
     def dropped(self, partition: Target, first: int) -> None:
         """Drop what Kafka has dropped, too: by its word alone, never by this machine's clock."""
         row = (self._feeds[partition.topic], partition.partition, first)
-        query = "DELETE FROM shelved WHERE feed=? AND partition=? AND offset<?"
-        self._database.writer.execute(query, row)
+        for table in ("shelved", "disclosed"):
+            query = f"DELETE FROM {table} WHERE feed=? AND partition=? AND offset<?"  # noqa: S608
+            self._database.writer.execute(query, row)
 
-    async def note_recorded(self, shelved: Iterable[Shelved]) -> None:
+    async def note_recorded(self, served: Sequence[tuple[Shelved, bytes]]) -> None:
         """Do as `mark_recorded` does, off the event loop.
 
         Raises:
             StorageUnavailable: It will be recorded once more.
         """
-        await self._database.off_loop(self.mark_recorded, list(shelved))
+        await self._database.off_loop(self.mark_recorded, list(served))
 
     def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Shelve *records* of one partition."""
@@ -147,7 +151,9 @@ class Shelf:
 
     def forget(self, topic: str) -> None:
         """Empty a feed."""
-        self._database.writer.execute("DELETE FROM shelved WHERE feed=?", (self._feeds[topic],))
+        for table in ("shelved", "disclosed"):
+            query = f"DELETE FROM {table} WHERE feed=?"  # noqa: S608 - names of our own
+            self._database.writer.execute(query, (self._feeds[topic],))
 
     def taken(self, topics: Iterable[str]) -> None:
         """Wake those who wait for these feeds."""
@@ -212,6 +218,6 @@ class Shelf:
 
 
 def _shelved(row: tuple[object, ...]) -> Shelved:
-    feed, partition, offset, added, alert_id, revision, kind, value, recorded = row
+    feed, partition, offset, added, alert_id, revision, kind, value = row
     identity = UUID(bytes=alert_id)  # type: ignore[arg-type]
-    return Shelved(feed, partition, offset, added, identity, revision, kind, value, bool(recorded))  # type: ignore[arg-type]
+    return Shelved(feed, partition, offset, added, identity, revision, kind, value)  # type: ignore[arg-type]

@@ -18,7 +18,9 @@ from broker.gateway.items import whole
 from broker.gateway.paging import Page, read_page
 from broker.gateway.places import Full, Place, Places
 from broker.gateway.problems import Problem, documented
+from broker.gateway.serve import PolicyFailed
 from broker.gateway.under_way import leave_place
+from broker.pipeline.holdings import LedgerBehind
 
 MEDIA_TYPE = "text/event-stream"
 #: A comment so often, seconds: what stands between notices that the stream lives. A reader that
@@ -127,6 +129,9 @@ class Streams:
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
             page, written = read
+            if not await self._may_still_be_shown(page):
+                await asyncio.sleep(_AGAIN_SECONDS)
+                continue
             position = page.behind
             if page.items:
                 yield written
@@ -174,6 +179,14 @@ class Streams:
         except (Problem, KafkaUnavailable, KeeperUnavailable):
             return None  # nothing may be shown now; the reader waits
         return page, written
+
+    async def _may_still_be_shown(self, page: Page) -> bool:
+        """Whether *page*, which may have been read for another stream, may be shown now."""
+        try:
+            await self._doors.servings.confirm([each.served for each in page.items])
+        except (LedgerBehind, PolicyFailed, KeeperUnavailable):
+            return False
+        return True
 
     async def _woken(self, change: asyncio.Event) -> bool:
         stopping = asyncio.ensure_future(self._doors.stopping.wait())

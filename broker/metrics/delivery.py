@@ -7,7 +7,7 @@ from prometheus_client import Counter, Gauge
 from broker.metrics.registry import REGISTRY, Codes
 
 #: States of a feed that is delivered.
-STATES = ("delivering", "waiting", "open", "stopped")
+STATES = ("delivering", "waiting", "open", "paused")
 
 _DELIVERED = Counter(
     "lali_deliveries", "Releases and recalls that a recipient took.", ["feed"], registry=REGISTRY
@@ -29,8 +29,19 @@ _STATE = Gauge(
     registry=REGISTRY,
 )  # fmt: skip
 
+_OWED = Gauge(
+    "lali_recalls_owed", "Recalls that the recipient has not taken yet.", ["feed"],
+    registry=REGISTRY,
+)  # fmt: skip
+
 #: Why releases are parked, but for seals that do not open.
-_PARKED = ("RECIPIENT_REFUSED", "PARKED_BEHIND", "UNEXPECTED")
+_PARKED = (
+    "RECIPIENT_REFUSED",
+    "RECIPIENT_FAILS",
+    "LINK_IN_DOUBT",
+    "PARKED_BEHIND",
+    "UNEXPECTED",
+)
 _codes = Codes()
 
 
@@ -55,12 +66,14 @@ def count_failed_attempt(feed: str, code: str) -> None:
     _FAILED.labels(feed, _codes.bounded(code)).inc()
 
 
-def show_state(feed: str, state: Callable[[], str]) -> None:
-    """Show the state of *feed*, asked whenever somebody scrapes; its counts begin at 0.
+def show_state(feed: str, state: Callable[[], str], owed: Callable[[], int]) -> None:
+    """Show the state of *feed* and the recalls it is owed, asked whenever somebody scrapes.
 
-    A series that begins with its first event has no increase, and nobody would be told.
+    Its counts begin at 0: a series that begins with its first event has no increase, and
+    nobody would be told.
     """
     _DELIVERED.labels(feed)
+    _OWED.labels(feed).set_function(owed)
     for reason in _PARKED:
         _DEAD_LETTERED.labels(feed, reason)
     for each in STATES:

@@ -18,6 +18,7 @@ from broker.pipeline.reseal import Resealer
 from broker.pipeline.restarts import Restarts
 from broker.pipeline.supervise import cancel, supervise
 from broker.policy.decide import Decider
+from broker.protect.recall_seal import RecallSigner
 from broker.wire.connection import Connection
 from broker.wire.producer import idempotent_producer, start_producer
 from broker.wire.topics import Topics
@@ -35,6 +36,7 @@ class Deliver:
         patience: How to wait for recipients.
         openers: What opens the releases of each feed; None where protection is off.
         resealers: What seals anew those of which less is delivered; None where it is off.
+        signer: Signs recalls that are owed; None where it is off.
         confirm: Asked before anything is decided.
     """
 
@@ -48,6 +50,7 @@ class Deliver:
         patience: Patience = DEFAULT_PATIENCE,
         openers: Mapping[str, ReleaseOpener] | None = None,
         resealers: Mapping[str, Resealer] | None = None,
+        signer: RecallSigner | None = None,
         confirm: Confirm = unchecked,
     ) -> None:
         self._confirm = confirm
@@ -59,6 +62,7 @@ class Deliver:
         self._patience = patience
         self._openers = openers or {}
         self._resealers = resealers or {}
+        self._signer = signer
         self._status = {feed: FeedStatus() for feed in connectors}
         self._stopping = asyncio.Event()
 
@@ -104,7 +108,6 @@ class Deliver:
             lambda: self._run_feed(desk, feed, connector),
             self._stopping,
             Restarts("deliver", self._stopping, part=feed),
-            finished=lambda: self._status[feed].state == "stopped",
         )
 
     def _done(self) -> int:
@@ -125,4 +128,4 @@ class Deliver:
     async def _run_feed(self, desk: Desk, feed: str, connector: Connector) -> None:
         await desk.holdings.ready()
         keys = self._openers.get(feed), self._resealers.get(feed)
-        await FeedDelivery(desk, feed, connector, self._status[feed], *keys).run()
+        await FeedDelivery(desk, feed, connector, self._status[feed], *keys, self._signer).run()

@@ -24,12 +24,16 @@ def delivery_entry(
     reference: str | None = None,
     attempts: int = 0,
     credential: str | None = None,
+    by_bundle: bool = False,
 ) -> bytes:
     """Return a framed audit entry: DELIVERED, NOT_DELIVERED or DEAD_LETTERED.
 
-    Its id depends on what it is about alone, so a repetition has the same one.
+    Its id depends on what it is about alone, so a repetition has the same one; where it is
+    *by_bundle*, the same release shown under another bundle is no repetition.
     """
     identity = f"{kind}\n{release.idempotency_key(feed)}"
+    if by_bundle:
+        identity += f"\n{bundle_digest.hex()}"
     entry = {
         "entry_id": hashlib.sha256(identity.encode()).digest()[:16],
         "kind": kind,
@@ -66,9 +70,23 @@ def unreadable_entry(feed: str, partition: int, offset: int, at: int, reason: Re
 
 
 def delivery_mark(
-    feed: str, release: Release, state: str, at: int, *, held: bool, reason: Reason | None = None
-) -> codec.Record:
-    """Return what the ledger keeps of the latest release of an alert to *feed*."""
+    feed: str, release: Release, state: str, at: int, bundle_digest: bytes, *, held: bool,
+    reason: Reason | None = None, owed: tuple[int, int] | None = None,
+    letter_offset: int | None = None,
+) -> codec.Record:  # fmt: skip
+    """Return what the ledger keeps of the latest release of an alert to *feed*.
+
+    Args:
+        feed: The feed.
+        release: As it was handed over, where it was.
+        state: DELIVERED, NOT_DELIVERED, PARKED, OWED, DROPPED or GIVEN_UP.
+        at: When, epoch milliseconds.
+        bundle_digest: The bundle that decided.
+        held: Whether the recipient ever took any revision.
+        reason: Why it was not delivered.
+        owed: Revision and moment (epoch milliseconds) of a recall that is not taken yet.
+        letter_offset: Where its dead letter lies.
+    """
     return {
         "feed": feed,
         "alert_id": release.alert_id.bytes,
@@ -78,6 +96,11 @@ def delivery_mark(
         "held": held,
         "at": at,
         "reason": reason.value if reason else None,
+        "bundle_digest": bundle_digest,
+        "profile": release.profile,
+        "owed": owed[0] if owed else None,
+        "owed_at": owed[1] if owed else None,
+        "letter_offset": letter_offset,
     }
 
 

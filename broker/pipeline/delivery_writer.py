@@ -7,18 +7,27 @@ the release is delivered again, under the same idempotency key. So no release ha
 """
 
 import asyncio
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from broker.model.reason import Reason
 from broker.model.release import Release
-from broker.pipeline.delivery_records import delivery_mark
 from broker.pipeline.holding import Mark, mark_of
 from broker.pipeline.holdings import Holdings
 from broker.wire import codec
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.producer import Producer
 from broker.wire.topics import Topics
+
+
+class Entry(NamedTuple):
+    """An audit entry that is to be written.
+
+    Attributes:
+        handed_over: It says that a recipient took something.
+    """
+
+    value: bytes
+    handed_over: bool = False
 
 
 class DeliveryWriter:
@@ -29,7 +38,7 @@ class DeliveryWriter:
         self._topics = topics
         self._feed = feed
         self._holdings = holdings
-        self._entries: list[tuple[ConsumerRecord, bytes]] = []
+        self._entries: list[tuple[ConsumerRecord, Entry]] = []
         self._pending: dict[bytes, tuple[ConsumerRecord, codec.Record]] = {}
         self._unwritten: set[bytes | None] = set()
 
@@ -46,30 +55,49 @@ class DeliveryWriter:
         self._pending.clear()
         self._unwritten.clear()
 
-    async def settle(
-        self, release: Release, record: ConsumerRecord, entry: bytes, state: str, at: int, *,
-        held: bool, reason: Reason | None = None,
-    ) -> None:  # fmt: skip
-        """Record that *release* is done with, in *state*; *entry* is its audit entry."""
-        if release.identity in self._pending or record.key in self._unwritten:
+    async def settle(self, record: ConsumerRecord, mark: codec.Record, entry: Entry | None) -> None:
+        """Record what became of a release: its *mark*, and its audit entry where it has one."""
+        if mark["alert_id"] in self._pending or record.key in self._unwritten:
             # One mark an alert: an earlier end must be there first, with its entry. Behind a
             # later mark nobody would write that entry again.
             await self.flush()
-        mark = delivery_mark(self._feed, release, state, at, held=held, reason=reason)
-        self._pending[release.identity] = (record, mark)
-        self.entry(record, entry)
+        self._pending[mark["alert_id"]] = (record, mark)
+        if entry is not None:
+            self.entry(record, entry)
 
-    def entry(self, record: ConsumerRecord, entry: bytes) -> None:
+    def entry(self, record: ConsumerRecord, entry: Entry) -> None:
         """Write an audit entry, at the next flush."""
         self._entries.append((record, entry))
         self._unwritten.add(record.key)
 
-    async def dead_letter(self, record: ConsumerRecord, letter: bytes) -> None:
-        """Write a dead letter, and wait until it is there."""
+    def partitions(self) -> set[int]:
+        """Return the partitions of which something is to be written."""
+        marked = {record.partition for record, _ in self._pending.values()}
+        return marked | {record.partition for record, _ in self._entries}
+
+    def disown(self, partition: int) -> None:
+        """Leave the ends of *partition* to its new owner.
+
+        What was handed over was handed over: the audit log has it, whoever writes the mark.
+        """
+        self._pending = {
+            identity: pending
+            for identity, pending in self._pending.items()
+            if pending[0].partition != partition
+        }
+        self._entries = [
+            (record, entry)
+            for record, entry in self._entries
+            if record.partition != partition or entry.handed_over
+        ]
+
+    async def dead_letter(self, record: ConsumerRecord, letter: bytes) -> int:
+        """Write a dead letter, and wait until it is there; return its offset."""
         topic = self._topics.dead_letter(self._feed)
-        await self._producer.send_and_wait(
+        written = await self._producer.send_and_wait(
             topic, letter, key=record.key, partition=record.partition
         )
+        return int(written.offset)
 
     async def flush(self) -> None:
         """Wait until everything is written.
@@ -80,7 +108,7 @@ class DeliveryWriter:
         marks = [await self._send_mark(*pending) for pending in self._pending.values()]
         await asyncio.gather(*marks)
         entries = [
-            await self._producer.send(self._topics.audit, entry, key=record.key)
+            await self._producer.send(self._topics.audit, entry.value, key=record.key)
             for record, entry in self._entries
         ]
         await asyncio.gather(*entries)

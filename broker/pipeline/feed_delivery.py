@@ -1,47 +1,42 @@
-"""Deliver one feed: hand its releases over, through its connector, in order.
+"""Deliver one feed: hand its releases over, through its connector, in order for each alert.
 
-Before each attempt the ledger and the bundle are asked again. At least once, under one
+An alert that fails waits aside for its next attempt while others are tried: what passes beside
+it tells whether the recipient is away, or this one is at fault. At least once, under one
 idempotency key.
 """
 
 import asyncio
+from collections.abc import Iterator
 
 import structlog
 
+from broker.clock import steady_seconds
 from broker.connector import Connector
-from broker.errors import (
-    KafkaUnavailable,
-    KeeperUnavailable,
-    NotNow,
-    RecipientRefused,
-    RecipientUnavailable,
-    Rejected,
-)
+from broker.errors import Rejected
 from broker.metrics.delivery import count_failed_attempt, show_state
 from broker.metrics.registry import count_error
 from broker.model.reason import Reason
-from broker.model.release import Release, ReleaseKind
-from broker.pipeline.breaker import Breaker, RefusalGauge
+from broker.pipeline.breaker import Breaker
 from broker.pipeline.delivery_desk import Desk, FeedStatus
+from broker.pipeline.feed_attempt import OUR_OWN, Attempt, Failed
 from broker.pipeline.feed_ends import FeedEnds
-from broker.pipeline.holdings import LedgerBehind
+from broker.pipeline.feed_partitions import FeedPartitions, Lane
+from broker.pipeline.handover import HandingOver
 from broker.pipeline.open_release import ReleaseOpener
-from broker.pipeline.project import opened, read_release, resealed
-from broker.pipeline.redecide import Handover, Stay, confirmed, redecide
+from broker.pipeline.owed import OwedRecalls
+from broker.pipeline.project import read_release
 from broker.pipeline.reseal import Resealer
-from broker.tracing import span
-from broker.wire.consumer import PATIENT_MS, ConsumerRecord, group_consumer
+from broker.pipeline.waiting_room import Item, Waiting, WaitingRoom
+from broker.protect.recall_seal import RecallSigner
+from broker.wire.consumer import ConsumerRecord, NotOurs
 
 log = structlog.get_logger()
 
-_LEDGER_SECONDS = 10.0
 _LEDGER_AGAIN_SECONDS = 0.5
 _RESTART_SECONDS = 2.0
-_RECORDS_A_POLL = 100
-
-
-class FeedStopped(Exception):
-    """The recipient refuses one release after another: an operator must look."""
+_LONGEST_POLL_SECONDS = 0.5
+#: Failures in a row that tell an outage from one release at fault.
+_OUTAGE_FAILURES = 2
 
 
 class FeedDelivery:
@@ -55,30 +50,28 @@ class FeedDelivery:
         status: FeedStatus,
         opener: ReleaseOpener | None = None,
         resealer: Resealer | None = None,
+        signer: RecallSigner | None = None,
     ) -> None:
-        self._desk = desk
         self._feed = feed
         self._connector = connector
-        self._opener = opener
-        self._resealer = resealer
-        register = opener.register if opener else None
-        self._ends = FeedEnds(desk, feed, status, register)
+        self._ends = FeedEnds(desk, feed, status, opener.register if opener else None)
+        self._partitions = FeedPartitions(desk, feed, self._opened, self._closing)
+        handing = HandingOver(desk, feed, connector, self._partitions, opener, resealer)
+        self._attempt = Attempt(feed, handing, self._ends)
+        self._owed = OwedRecalls(desk, feed, signer)
+        self._room = WaitingRoom(desk.patience)
         self._breaker = Breaker(desk.patience)
-        self._refusals = RefusalGauge()
+        self._not_before = 0.0
         self.status = status
-        show_state(feed, lambda: status.state)
+        show_state(feed, lambda: status.state, self._room.recalls)
 
     async def run(self) -> None:
-        """Deliver until cancelled; start anew after any fault but a wave of refusals."""
+        """Deliver until cancelled; start anew after any fault."""
         try:
             while True:
                 try:
                     await self._connector.open()
                     await self._run_once()
-                except FeedStopped:
-                    self.status.state = "stopped"
-                    log.error("feed.stopped", feed=self._feed, reason="REFUSALS")  # noqa: TRY400
-                    return
                 except Exception as fault:  # noqa: BLE001 - nothing is committed, nothing lost
                     code = type(fault).__name__
                     count_error("deliver", code)
@@ -89,156 +82,180 @@ class FeedDelivery:
             await self._connector.close()
 
     async def _run_once(self) -> None:
-        topics = self._desk.topics
-        group = topics.deliver_group(self._feed)
-        consumer = group_consumer(self._desk.connection, group, PATIENT_MS)
         self._ends.forget()
-        await consumer.start()
+        self._room.clear()
         try:
-            consumer.subscribe([topics.feed(self._feed)])
+            await self._partitions.start()
             while True:
-                fetched = await consumer.getmany(timeout_ms=500, max_records=_RECORDS_A_POLL)
-                for partition, records in fetched.items():
-                    for record in records:
-                        await self._take(record)
-                    await self._ends.flush()
-                    await consumer.commit({partition: records[-1].offset + 1})
+                try:
+                    await self._turn()
+                except OUR_OWN as ours:
+                    await self._await_ourselves(ours)
         finally:
-            await consumer.stop()
+            await self._partitions.stop()
 
-    async def _take(self, record: ConsumerRecord) -> None:
+    async def _turn(self) -> None:
+        await self._partitions.open_waiting()
+        seconds = self._idle_seconds()
+        if self._has_fresh or self._room.is_full:
+            await asyncio.sleep(seconds)
+        else:
+            await self._partitions.fetch(round(seconds * 1000))
+        try:
+            if steady_seconds() >= self._not_before:
+                await self._hand_over()
+        finally:
+            await self._write()
+            self._show()
+
+    @property
+    def _has_fresh(self) -> bool:
+        return any(lane.fresh for lane in self._partitions.lanes.values())
+
+    def _idle_seconds(self) -> float:
+        """Return how long there is nothing to do but to read."""
+        now, due = steady_seconds(), self._room.next_at()
+        if self._has_fresh and not self._room.is_full:
+            due = now
+        if due is None:
+            return _LONGEST_POLL_SECONDS
+        return min(max(due - now, self._not_before - now, 0.0), _LONGEST_POLL_SECONDS)
+
+    async def _hand_over(self) -> None:
+        """Try what is due until one fails, then what is new until one fails."""
+        for waiting in self._room.due():
+            if not await self._advance(waiting):
+                break
+        for lane, record in self._fresh():
+            if not await self._take(lane, record):
+                break
+
+    def _fresh(self) -> Iterator[tuple[Lane, ConsumerRecord]]:
+        for lane in list(self._partitions.lanes.values()):
+            while lane.fresh and not self._room.is_full and not self._asked_to_wait:
+                yield lane, lane.fresh[0]
+
+    @property
+    def _asked_to_wait(self) -> bool:
+        return self._breaker.was_asked and steady_seconds() < self._not_before
+
+    async def _take(self, lane: Lane, record: ConsumerRecord) -> bool:
+        """Look at a record for the first time; return whether the recipient failed at nothing."""
+        try:
+            async with self._partitions.held(record.partition):
+                item = await self._to_be_handed_over(record)
+                lane.fresh.popleft()
+                if item is None:
+                    lane.done(record)
+                    return True
+                waiting = self._room.put(item)
+        except NotOurs:
+            self._lose(record.partition)
+            return True
+        return await self._advance(waiting)
+
+    async def _to_be_handed_over(self, record: ConsumerRecord) -> Item | None:
+        """Return the release in *record*, or None where it has come to its end before."""
         try:
             release = read_release(record.value or b"")
         except Exception as fault:  # noqa: BLE001 - whatever it is, it is no release
             reason = fault.reason if isinstance(fault, Rejected) else Reason.UNEXPECTED
             await self._ends.set_aside(record, reason)
-            return
+            return None
+        item = Item(release, record)
         mark = self._ends.mark(release)
-        if mark and (mark.revision, mark.kind == ReleaseKind.RECALL) >= release.place:
-            self._ends.record_again(release, record, mark)
-            return  # it ended before a restart: the places of one alert's releases only rise
-        if mark and mark.state == "PARKED" and not (_is_recall(release) and mark.held):
-            await self._ends.park(release, record, Reason.PARKED_BEHIND, "", 0)
-            return
-        await self._deliver(release, record)
+        if mark and mark.place >= release.place:
+            self._ends.record_again(item, mark)
+            return None  # it ended before a restart: places only ever rise
+        if mark and mark.state == "PARKED" and not item.is_recall and not self._room.of(release):
+            await self._ends.park(item, Reason.PARKED_BEHIND, "", 0)
+            return None
+        return item
 
-    async def _deliver(self, release: Release, record: ConsumerRecord) -> None:
-        attempts = 0
-        while True:
-            try:
-                verdict = await self._verdict(release)
-                if isinstance(verdict, Stay):
-                    await self._stay(release, record, verdict.reason, attempts)
-                    return
-                attempts += 1
-                with span("deliver.attempt", feed=self._feed, attempt=attempts):
-                    receipt = await self._connector.deliver(verdict.release)
-            except (LedgerBehind, KeeperUnavailable, NotNow, KafkaUnavailable) as ours:
-                await self._await_ourselves(record, ours)
-            except RecipientRefused as refused:
-                await self._refused(release, record, refused, attempts)
-                return
-            except Rejected as rejected:
-                await self._not_opened(release, record, rejected.reason, attempts)
-                return
-            except RecipientUnavailable as away:
-                await self._away(record, away.code, away.retry_after_seconds)
-            except Exception as fault:  # noqa: BLE001 - an unforeseen fault must not lose it
-                await self._away(record, f"UNEXPECTED_{type(fault).__name__}", None)
-            else:
-                await self._delivered(verdict.release, record, receipt.reference, attempts)
-                return
+    async def _advance(self, waiting: Waiting) -> bool:
+        """Hand over what waits of one alert, in order; return whether none of it failed."""
+        number = waiting.head.record.partition
+        try:
+            while self._room.of(waiting.head.release) is waiting:
+                async with self._partitions.held(number) as lane:
+                    failed = await self._attempt.of(waiting)
+                    if failed is not None and not await self._fail(lane, waiting, failed):
+                        return False
+                    self._finish(lane, waiting, took=failed is None)
+                    if not waiting.queue:
+                        return True
+        except NotOurs:
+            self._lose(number)
+        return True
 
-    async def _verdict(self, release: Release) -> Handover | Stay:
-        if _is_recall(release) and self._is_signed(release):
-            return Handover(release)  # whoever may hold anything must learn of it
-        holdings = self._desk.holdings
-        if _is_recall(release):
-            newest = await holdings.latest(release.alert_id, _LEDGER_SECONDS)
-            return confirmed(release, self._feed, newest)
-        await self._desk.confirm()
-        holding = await holdings.find(release.alert_id, release.revision, _LEDGER_SECONDS)
-        if holding is None:
-            return Stay(Reason.FORGOTTEN)  # long past its expiry and its retention
-        now = self._desk.clock()
-        verdict = redecide(release, self._feed, holding, self._desk.decider, now)
-        if isinstance(verdict, Handover) and self._opener is not None:
-            return Handover(self._ready(verdict.release, narrowed=verdict.release is not release))
-        return verdict
+    def _finish(self, lane: Lane, waiting: Waiting, *, took: bool) -> None:
+        """Drop the first of *waiting*, which came to its end."""
+        item = waiting.head
+        lane.done(item.record)
+        if took and self._attempt.took_last:
+            outage = self._breaker.failures >= _OUTAGE_FAILURES
+            self._breaker.succeeded()
+            self._not_before = 0.0
+            self._room.took(item.release.identity, after_outage=outage)
+        self._room.ended(waiting)
 
-    def _is_signed(self, recall: Release) -> bool:
-        """Whether the hub signed *recall*, or nothing is signed here."""
-        doubt = self._opener.doubt(recall.value) if self._opener else None
-        if doubt is not None:
-            log.warning("recall.doubtful", feed=self._feed, reason=doubt.value)
-        return doubt is None
+    async def _fail(self, lane: Lane, waiting: Waiting, failed: Failed) -> bool:
+        """Note that the first of *waiting* was not taken; return whether it ended so."""
+        seconds = self._breaker.failed(failed.asked_seconds)
+        self._not_before = steady_seconds() + seconds
+        count_failed_attempt(self._feed, failed.code)
+        log.warning(
+            "recipient.unavailable", feed=self._feed, code=failed.code,
+            failures=self._breaker.failures,
+        )  # fmt: skip
+        self._room.failed(waiting, failed.code, refused=failed.refused)
+        if waiting.head.is_recall:
+            await self._ends.owe(waiting.head)
+            lane.done(waiting.head.record)
+        reason = self._room.aside(waiting)
+        if reason is None:
+            return False
+        await self._ends.park(waiting.head, reason, waiting.code, waiting.attempts)
+        return True
 
-    def _ready(self, release: Release, *, narrowed: bool) -> Release:
-        """Return *release* opened where its feed is entrusted, and else sealed for what is left."""
-        assert self._opener is not None
-        plain = opened(release, self._opener)
-        if narrowed and plain is release and self._resealer is not None:
-            return resealed(release, self._resealer)
-        return plain
+    async def _write(self) -> None:
+        """Write every end, and commit how far each partition is done."""
+        async with self._partitions.turning():
+            for number in self._ends.partitions():
+                if not await self._partitions.is_ours(number):
+                    self._lose(number)
+            await self._ends.flush()
+            for number in await self._partitions.commit():
+                self._lose(number)
 
-    async def _await_ourselves(self, record: ConsumerRecord, fault: Exception) -> None:
-        """Wait a little: the recipient is well, and must not be left alone for our own delay."""
+    async def _opened(self, number: int) -> None:
+        for item in self._owed.of(number):
+            self._room.put(item)
+
+    async def _closing(self, numbers: set[int], lost: set[int]) -> None:
+        for number in lost:
+            self._ends.disown(number)
+        self._room.forget(numbers)
         await self._ends.flush()
+
+    def _lose(self, number: int) -> None:
+        log.info("feed.left", feed=self._feed, partition=number)
+        self._ends.disown(number)
+        self._room.forget({number})
+        self._partitions.lose(number)
+
+    async def _await_ourselves(self, fault: Exception) -> None:
+        """Wait a little: the recipient is well, and must not be left alone for our own delay."""
         code = str(fault).partition(":")[0] or "LEDGER_BEHIND"
         count_failed_attempt(self._feed, code)
-        log.warning("delivery.delayed", feed=self._feed, code=code)
-        await self._wait(record, _LEDGER_AGAIN_SECONDS)
+        if self.status.state == "delivering":
+            log.warning("delivery.delayed", feed=self._feed, code=code)
+        self._show(waiting=True)
+        await asyncio.sleep(_LEDGER_AGAIN_SECONDS)
 
-    async def _away(self, record: ConsumerRecord, code: str, asked: float | None) -> None:
-        await self._ends.flush()  # the wait may be long; what is done is recorded before it
-        seconds = self._breaker.failed(asked)
-        count_failed_attempt(self._feed, code)
-        log.warning(
-            "recipient.unavailable", feed=self._feed, code=code, failures=self._breaker.failures
-        )
-        await self._wait(record, seconds)
-
-    async def _wait(self, record: ConsumerRecord, seconds: float) -> None:
-        self.status.state = "open" if self._breaker.is_open else "waiting"
-        self.status.oldest_waiting_ms = record.timestamp
-        await asyncio.sleep(seconds)
-        self.status.state = "delivering"
-        self.status.oldest_waiting_ms = None
-
-    async def _delivered(
-        self, release: Release, record: ConsumerRecord, reference: str, attempts: int
-    ) -> None:
-        self._breaker.succeeded()
-        self._refusals.note(refused=False)
-        await self._ends.delivered(release, record, reference, attempts)
-
-    async def _stay(
-        self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int
-    ) -> None:
-        """What the ledger does not know is nobody's: it ends nothing, and an operator looks."""
-        if reason in (Reason.LEDGER_DISAGREES, Reason.LEDGER_UNREADABLE):
-            await self._ends.set_aside(record, reason)
+    def _show(self, *, waiting: bool = False) -> None:
+        if self._breaker.is_open:
+            self.status.state = "open"
         else:
-            await self._ends.stay(release, record, reason, attempts)
-
-    async def _not_opened(
-        self, release: Release, record: ConsumerRecord, reason: Reason, attempts: int
-    ) -> None:
-        """What was erased is gone; what should open and does not waits for an operator."""
-        if reason is Reason.ERASED:
-            await self._ends.stay(release, record, reason, attempts)
-        else:
-            await self._ends.park(release, record, reason, "", attempts)
-
-    async def _refused(
-        self, release: Release, record: ConsumerRecord, refused: RecipientRefused, attempts: int
-    ) -> None:
-        self._breaker.succeeded()
-        if self._refusals.note(refused=True):
-            await self._ends.flush()  # this release waits; those before it are done with
-            raise FeedStopped
-        await self._ends.park(release, record, Reason.RECIPIENT_REFUSED, refused.code, attempts)
-
-
-def _is_recall(release: Release) -> bool:
-    return release.kind is ReleaseKind.RECALL
+            self.status.state = "waiting" if waiting or self._breaker.failures else "delivering"
+        self.status.oldest_waiting_ms = self._room.oldest_ms()

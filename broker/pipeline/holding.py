@@ -2,10 +2,12 @@
 
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from broker.errors import Rejected
 from broker.model.reason import Reason
+from broker.model.release import ReleaseKind
 from broker.wire.alert_bytes import View, view_of_ledger
 
 
@@ -50,25 +52,60 @@ UNREADABLE = Holding(sys.maxsize, False, 0, b"", b"", {}, is_unreadable=True)
 
 
 class Mark(NamedTuple):
-    """What became of the latest release of one alert to one feed."""
+    """What became of the latest release of one alert to one feed.
+
+    Attributes:
+        held: Whether the recipient ever took any revision.
+        at: When, epoch milliseconds.
+        bundle_digest: The bundle that decided it; None in marks from before.
+        profile: The compartments that were handed over; None in marks from before.
+        owed: The revision of a recall that the recipient has not taken.
+        owed_at: Its moment, epoch milliseconds.
+        letter_offset: Where the dead letter of what is parked lies.
+    """
 
     revision: int
     kind: str
     state: str
     held: bool
     reason: str | None = None
+    at: int = 0
+    bundle_digest: bytes | None = None
+    profile: int | None = None
+    owed: int | None = None
+    owed_at: int = 0
+    letter_offset: int | None = None
+
+    @property
+    def place(self) -> tuple[int, bool]:
+        """Its place among the releases of its alert, as `Release.place` has it."""
+        return (self.revision, self.kind == ReleaseKind.RECALL)
 
 
 def mark_of(record: dict[str, Any]) -> Mark:
-    """Return the mark in a delivery-mark record."""
-    reason = record.get("reason")
+    """Return the mark in a delivery-mark record, of whatever version."""
+    reason, digest = record.get("reason"), record.get("bundle_digest")
     return Mark(
         record["revision"],
         record["kind"],
         record["state"],
         record["held"],
         sys.intern(reason) if reason else None,
+        _epoch_ms(record["at"]),
+        _shared_digests.setdefault(digest, digest) if digest else None,
+        record.get("profile"),
+        record.get("owed"),
+        _epoch_ms(record.get("owed_at") or 0),
+        record.get("letter_offset"),
     )
+
+
+#: Few bundles decide; their digests take memory once.
+_shared_digests: dict[bytes, bytes] = {}
+
+
+def _epoch_ms(moment: datetime | int) -> int:
+    return moment if isinstance(moment, int) else round(moment.timestamp() * 1000)
 
 
 def holding_of(record: dict[str, Any]) -> Holding:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from broker.clock import steady_seconds
 from broker.errors import KafkaUnavailable
 from broker.model.reason import Reason
 from broker.pipeline.holding import UNREADABLE, Holding, Mark, holding_of, mark_of
@@ -53,6 +54,8 @@ class Holdings:
         self._ready = asyncio.Event()
         self._written: WrittenEnds | None = None
         self._positions: dict[Target, int] = {}
+        self._true_at: dict[int, float] = {}
+        self._asking: dict[int, asyncio.Lock] = {}
         self.seen_ms = 0
 
     async def follow(self) -> None:
@@ -124,9 +127,19 @@ class Holdings:
         return None  # intake marks are route's
 
     def note(self, record: dict[str, Any]) -> None:
-        """Take in a delivery mark."""
+        """Take in a delivery mark; one that goes back is a paused owner's, and is passed over."""
         marks = self._marks.setdefault(record["alert_id"], {})
-        marks[sys.intern(record["feed"])] = mark_of(record)
+        mark, before = mark_of(record), marks.get(record["feed"])
+        if before is None or mark.place >= before.place:
+            marks[sys.intern(record["feed"])] = mark
+
+    def owed(self, feed: str) -> list[tuple[bytes, Mark]]:
+        """Return the alerts of which a recall is owed to *feed*, each with its mark."""
+        return [
+            (alert_id, mark)
+            for alert_id, marks in self._marks.items()
+            if (mark := marks.get(feed)) is not None and mark.owed is not None
+        ]
 
     def mark(self, alert_id: UUID, feed: str) -> Mark | None:
         """Return what became of the latest release of an alert to *feed*."""
@@ -162,6 +175,45 @@ class Holdings:
         """
         await self.find(alert_id, sys.maxsize, timeout_seconds)
         return self._holdings.get(alert_id.bytes)
+
+    def true_at(self, partition: int) -> float:
+        """Return the moment up to which everything in *partition* is known, steady seconds.
+
+        It is when the partition's end was asked for, not when an answer or a record arrived:
+        what waited in a socket while this process was paused is as old as its question.
+        """
+        return self._true_at.get(partition, float("-inf"))
+
+    async def no_older_than(self, moment: float, partition: int, timeout_seconds: float) -> None:
+        """Wait until everything that was in *partition* at *moment* is known here.
+
+        Args:
+            moment: Steady seconds, as `broker.clock.steady_seconds` gives them.
+            partition: Of the ledger: an alert's is that of its feeds.
+            timeout_seconds: How long.
+
+        Raises:
+            LedgerBehind: It could not be read so far in time.
+        """
+        if self.true_at(partition) >= moment:
+            return
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._confirm(moment, partition)
+        except (TimeoutError, KafkaUnavailable):
+            raise LedgerBehind from None
+
+    async def _confirm(self, moment: float, partition: int) -> None:
+        async with self._asking.setdefault(partition, asyncio.Lock()):
+            if self.true_at(partition) >= moment:
+                return  # another feed has asked meanwhile
+            if self._written is None:
+                raise LedgerBehind
+            asked = steady_seconds()
+            ends = await self._written.of([Target(self._topics.ledger, partition)])
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._reaches(ends))
+            self._true_at[partition] = asked
 
     async def _catch_up(self, alert_id: UUID, revision: int) -> None:
         """Wait until the entry is there, or all that is in the ledger now is known without it.

@@ -10,11 +10,22 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from broker.errors import KafkaUnavailable
 from broker.wire.bounded_consumer import new_consumer
 from broker.wire.connection import Connection
 
-__all__ = ["PATIENT_MS", "Consumer", "ConsumerRecord", "Gate", "group_consumer"]
+__all__ = [
+    "PATIENT_MS",
+    "Consumer",
+    "ConsumerRecord",
+    "Gate",
+    "NotOurs",
+    "commit_as_owner",
+    "group_consumer",
+    "remade_record",
+]
 
 
 #: A consumer, for annotations outside this package.
@@ -47,6 +58,37 @@ def group_consumer(
         heartbeat_interval_ms=connection.session_timeout_ms // 5,
         metadata_max_age_ms=30_000,
         max_poll_interval_ms=max_poll_interval_ms,
+    )
+
+
+class NotOurs(Exception):
+    """Another member of the group has the partition, or may have."""
+
+
+async def commit_as_owner(
+    consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, timeout_seconds: float
+) -> None:
+    """Commit *offset*: the coordinator takes it from the partition's owner only.
+
+    Raises:
+        NotOurs: It did not take it.
+        KafkaUnavailable: It did not answer.
+    """
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            await consumer.commit({partition: offset})
+    except (CommitFailedError, IllegalStateError):
+        raise NotOurs from None
+    except (KafkaError, TimeoutError) as error:
+        raise KafkaUnavailable(type(error).__name__) from None
+
+
+def remade_record(
+    topic: str, partition: int, timestamp: int, key: bytes, value: bytes
+) -> ConsumerRecord:
+    """Return a record as it would be read, of something that is kept elsewhere; offset -1."""
+    return ConsumerRecord(
+        topic, partition, -1, timestamp, 0, key, value, None, len(key), len(value), ()
     )
 
 

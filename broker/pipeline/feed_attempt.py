@@ -1,0 +1,107 @@
+"""One attempt to hand the first of what waits of an alert over, and what became of it."""
+
+from dataclasses import dataclass
+
+from broker.connector import NotPermitted
+from broker.errors import (
+    KafkaUnavailable,
+    KeeperUnavailable,
+    NotNow,
+    RecipientRefused,
+    RecipientUnavailable,
+    Rejected,
+)
+from broker.model.reason import Reason
+from broker.pipeline.feed_ends import FeedEnds
+from broker.pipeline.handover import HandingOver
+from broker.pipeline.holdings import LedgerBehind
+from broker.pipeline.redecide import Stay
+from broker.pipeline.waiting_room import Item, Waiting
+from broker.tracing import span
+from broker.wire.consumer import NotOurs
+
+#: These say nothing of the recipient: it is we who are behind.
+OUR_OWN = (LedgerBehind, KeeperUnavailable, NotNow, KafkaUnavailable)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The recipient did not take it.
+
+    Attributes:
+        refused: It answered that it will not take this one.
+        asked_seconds: How long it asked to wait.
+    """
+
+    code: str
+    refused: bool = False
+    asked_seconds: float | None = None
+
+
+class Attempt:
+    """Attempts of one feed.
+
+    Attributes:
+        took_last: Whether the recipient took what was tried last.
+    """
+
+    def __init__(self, feed: str, handing: HandingOver, ends: FeedEnds) -> None:
+        self._feed = feed
+        self._handing = handing
+        self._ends = ends
+        self.took_last = False
+
+    async def of(self, waiting: Waiting) -> Failed | None:
+        """Try the first of *waiting*; return None once it has come to its end.
+
+        Raises:
+            NotOurs, LedgerBehind, KafkaUnavailable, KeeperUnavailable, NotNow: It was not tried.
+        """
+        self.took_last = False
+        while True:
+            try:
+                await self._once(waiting.head, waiting.attempts + 1)
+            except NotPermitted:
+                continue  # what may be handed over has changed: ask again
+            except (NotOurs, *OUR_OWN):
+                raise
+            except RecipientRefused as refused:
+                return Failed(refused.code, refused=True)
+            except RecipientUnavailable as away:
+                return Failed(away.code, asked_seconds=away.retry_after_seconds)
+            except Exception as fault:  # noqa: BLE001 - an unforeseen fault must not lose it
+                return Failed(f"UNEXPECTED_{type(fault).__name__}")
+            else:
+                return None
+
+    async def _once(self, item: Item, number: int) -> None:
+        if self._ends.is_forgotten(item):
+            await self._ends.forgotten(item)
+            return
+        try:
+            verdict = await self._handing.verdict(item)
+            if isinstance(verdict, Stay):
+                await self._stay(item, verdict.reason, number - 1)
+                return
+            with span("deliver.attempt", feed=self._feed, attempt=number):
+                receipt = await self._handing.deliver(item, verdict.release)
+        except Rejected as rejected:
+            await self._not_opened(item, rejected.reason, number - 1)
+            return
+        self.took_last = True
+        given = Item(verdict.release, item.record)
+        await self._ends.delivered(given, receipt.reference, number)
+
+    async def _stay(self, item: Item, reason: Reason, attempts: int) -> None:
+        """What the ledger does not know is nobody's: it ends nothing, and an operator looks."""
+        if reason in (Reason.LEDGER_DISAGREES, Reason.LEDGER_UNREADABLE):
+            await self._ends.set_aside(item.record, reason)
+        else:
+            await self._ends.stay(item, reason, attempts)
+
+    async def _not_opened(self, item: Item, reason: Reason, attempts: int) -> None:
+        """What was erased is gone; what should open and does not waits for an operator."""
+        if reason is Reason.ERASED:
+            await self._ends.stay(item, reason, attempts)
+        else:
+            await self._ends.park(item, reason, "", attempts)
