@@ -9,11 +9,14 @@ import aiohttp
 import pytest
 from credentials import HOST, TokenIssuer, doorkeeper_of, gateway_app, key_of, served
 from fastapi import Depends
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from broker.errors import KafkaUnavailable, Rejected, SettingsInvalid
 from broker.gateway.caller import Caller, Right, needs
 from broker.gateway.limits import Limiter
+from broker.gateway.moving_window import MovingWindow
 from broker.gateway.problems import Problem, not_found, problem_of
 from broker.model.reason import Reason
 from broker.settings import Settings
@@ -212,13 +215,40 @@ def test_strangers_share_the_network_that_one_subscriber_has():
     limiter.count_stranger("")
 
 
-def test_names_that_went_quiet_are_forgotten(monkeypatch):
+def test_11_14_a_customer_with_many_networks_of_ipv6_is_bounded_too():
+    limiter = Limiter("1/hour", strangers="2/hour")
+    for number in range(20):
+        limiter.count_stranger(f"2001:db8:1:{number:x}::1")
+    with pytest.raises(Problem):
+        limiter.count_stranger("2001:db8:1:ffff::1")
+    limiter.count_stranger("2001:db8:2::1")
+
+
+def test_11_14_more_addresses_than_are_remembered_cost_no_more(monkeypatch):
     monkeypatch.setattr("broker.gateway.limits._REMEMBERED", 10)
-    limiter = Limiter("1/hour", strangers="1/second")
+    limiter = Limiter("1/hour", strangers="1/hour")
     for number in range(50):
-        limiter._storage.events[f"quiet {number}"] = []
-    limiter.count_stranger("192.0.2.1")
-    assert len(limiter._storage.events) == 1
+        limiter.count_stranger(f"192.0.2.{number}")
+    (window,) = limiter._sites
+    assert len(window) == 10
+    with pytest.raises(Problem):
+        limiter.count_stranger("192.0.2.49")  # the newest are remembered
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40)), max_size=200))
+def test_11_14_a_window_refuses_what_a_list_of_all_events_would(events):
+    now = [0]
+    window = MovingWindow(3, 60, 100, clock=lambda: now[0])
+    taken = []
+    for name, passed in events:
+        now[0] += passed
+        recent = [at for who, at in taken if who == name and at > now[0] - 60]
+        wait = window.hit(name)
+        assert (wait is None) == (len(recent) < 3)
+        if wait is None:
+            taken.append((name, now[0]))
+        else:
+            assert wait == recent[-3] + 60 - now[0]
 
 
 @pytest.mark.parametrize("rate", ["", "often", "10", "0/minute", "-1/minute", "5/fortnight"])

@@ -55,7 +55,7 @@ def test_a_certificate_that_a_known_proxy_verified_names_its_unit(scene):
         assert doorkeeper.caller(scope_with(header, client=PROXY)).unit == "fiji-police"
 
 
-@pytest.mark.parametrize("client", [HOST, "192.0.2.11", "", "::ffff:192.0.2.10", "localhost"])
+@pytest.mark.parametrize("client", [HOST, "192.0.2.11", "", "::ffff:192.0.2.11", "localhost"])
 def test_from_anybody_else_the_header_is_as_if_it_were_not_there(scene, client):
     header = _forwarded(scene.ca.issue_client("unit.fiji-police"))
     key = key_of(scene.settings(), "samoa-tcu", Right.READ)
@@ -193,3 +193,13 @@ def test_a_proxy_that_could_be_anybody_is_refused(scene, entry):
     scene.identities.write_text(f"[[proxies]]\n{entry}\n")
     with pytest.raises(SettingsInvalid, match=r"identities\.toml: .*proxies\[0\]"):
         doorkeeper_of(scene.settings())
+
+
+def test_11_18_a_proxy_is_known_by_its_address_where_the_gateway_listens_on_ipv6(scene):
+    header = _forwarded(scene.ca.issue_client("unit.fiji-police"))
+    doorkeeper = doorkeeper_of(scene.settings())
+    told = scope_with(header, ("x-forwarded-for", "203.0.113.9"), client=f"::ffff:{PROXY}")
+    assert doorkeeper.caller(told).unit == "fiji-police"
+    assert doorkeeper.address(told) == "203.0.113.9"
+    through = scope_with(("x-forwarded-for", f"203.0.113.9, ::ffff:{PROXY}"), client=PROXY)
+    assert doorkeeper.address(through) == "203.0.113.9"

@@ -174,3 +174,22 @@ def test_a_new_key_of_the_issuer_counts_at_once_and_an_old_one_no_more(desk):
     desk.issuer = TokenIssuer(desk.folder, kid="second")
     assert desk.refuses(old)
     assert desk.caller(desk.issuer.token())
+
+
+HALVES = ["\ud800", "a\udfff", ["\ud800"], {"\ud800": 1}, {"x5t#S256": "\ud800"}]
+
+
+@pytest.mark.parametrize("claim", ["sub", "cnf", "scope", "aud", "iss", "jti", "anything"])
+@pytest.mark.parametrize("half", HALVES)
+def test_11_20_half_a_letter_in_a_claim_is_no_credential(desk, claim, half):
+    claims = desk.issuer.claims(**{claim: half})
+    assert desk.refuses(signed(desk, head_of(desk), claims))
+
+
+def test_11_20_half_a_letter_in_a_header_is_no_credential(desk):
+    assert desk.refuses(signed(desk, head_of(desk, kid="\ud800"), desk.issuer.claims()))
+
+
+def test_11_20_a_whole_letter_beyond_the_basic_plane_is_one(desk):
+    claims = desk.issuer.claims(jti="\U0001f41a")
+    assert desk.caller(signed(desk, head_of(desk), claims)).unit == "fiji-police"

@@ -5,8 +5,6 @@ browser sends by itself (a password it remembers, a client certificate) would ma
 script's form count all the same, so what changes something must come from our own pages.
 """
 
-from urllib.parse import urlsplit
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,14 +65,19 @@ def _is_cross_site(scope: Scope) -> bool:
     if (site := headers.get("sec-fetch-site")) is not None:
         return site not in _OWN
     origin = headers.get("origin")
-    return origin is not None and _host(origin) != headers.get("host", "").lower()
+    return origin is not None and not _is_own_origin(origin.lower(), headers, scope)
 
 
-def _host(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return None
+def _is_own_origin(origin: str, headers: Headers, scope: Scope) -> bool:
+    """Whether *origin* is where this request came to: scheme, host and port (RFC 6454).
+
+    A page that came in the clear is not ours where we speak TLS: anybody on the way wrote it.
+    """
+    host = headers.get("host", "").lower()
+    # A proxy may end TLS without a word, so a page that came by TLS is always ours.
+    scheme = headers.get("x-forwarded-proto", "") or scope.get("scheme", "")
+    own = {f"https://{host}"} | ({f"http://{host}"} if scheme == "http" else set())
+    return bool(host) and origin in own
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

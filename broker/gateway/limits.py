@@ -5,20 +5,19 @@ after the credential failed: a neighbour's failures never shut out who has a goo
 are in memory, so each process has its own.
 """
 
-import time
-
 from limits import RateLimitItem, parse_many
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from broker.errors import SettingsInvalid
-from broker.gateway.addresses import site_of
+from broker.gateway.addresses import site_of, wider_site_of
+from broker.gateway.moving_window import MovingWindow
 from broker.gateway.problems import Problem
 from broker.settings import Settings
 
 #: Failed requests that one address may make. A person mistypes; a program that goes on is ill.
 STRANGERS = "30/minute"
-#: Names remembered at most; beyond it those with nothing in their window are dropped.
+#: A wider network of IPv6 may fail so many times as often: one customer can have 65,536 sites.
+_WIDER = 10
+#: Names remembered at most, of each rate.
 _REMEMBERED = 10_000
 
 
@@ -34,10 +33,9 @@ class Limiter:
     """
 
     def __init__(self, rate: str, strangers: str = STRANGERS) -> None:
-        self._rates = _rates(rate, "gateway_rate")
-        self._stranger_rates = _rates(strangers, "strangers")
-        self._storage = MemoryStorage()
-        self._window = MovingWindowRateLimiter(self._storage)
+        self._callers = _windows(_rates(rate, "gateway_rate"))
+        rates = _rates(strangers, "strangers")
+        self._sites, self._wider = _windows(rates), _windows(rates, _WIDER)
 
     def count(self, identity: str) -> None:
         """Count a request of *identity*.
@@ -45,7 +43,7 @@ class Limiter:
         Raises:
             Problem: 429, with the seconds to wait.
         """
-        self._count(self._rates, "identity", identity)
+        _count(self._callers, identity)
 
     def count_stranger(self, address: str) -> None:
         """Count a request from *address* whose credential is missing or does not count.
@@ -53,21 +51,20 @@ class Limiter:
         Raises:
             Problem: 429, with the seconds to wait.
         """
-        self._forget_the_quiet()
-        self._count(self._stranger_rates, "address", site_of(address))
+        _count(self._sites, site_of(address))
+        if wider := wider_site_of(address):
+            _count(self._wider, wider)
 
-    def _count(self, rates: list[RateLimitItem], kind: str, name: str) -> None:
-        for rate in rates:
-            if not self._window.hit(rate, kind, name):
-                reset = self._window.get_window_stats(rate, kind, name).reset_time
-                raise Problem(429, "RATE_LIMITED", retry_after=max(1.0, reset - time.time()))
 
-    def _forget_the_quiet(self) -> None:
-        # The storage keeps an empty list for every name that it ever saw.
-        events = self._storage.events
-        if len(events) > _REMEMBERED:
-            for key in [key for key, kept in list(events.items()) if not kept]:
-                self._storage.clear(key)
+def _windows(rates: list[RateLimitItem], times: int = 1) -> list[MovingWindow]:
+    return [MovingWindow(r.amount * times, r.get_expiry(), _REMEMBERED) for r in rates]
+
+
+def _count(windows: list[MovingWindow], name: str) -> None:
+    for window in windows:
+        wait = window.hit(name)
+        if wait is not None:
+            raise Problem(429, "RATE_LIMITED", retry_after=max(1.0, wait))
 
 
 def make_limiter(settings: Settings) -> Limiter:

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.types import Scope
 
+from broker.gateway.addresses import plain_address
 from broker.gateway.identity.identities import Proxy
 from broker.gateway.identity.peer import Peer, certificate_in, certificates_in, peer_of
 from broker.gateway.identity.refused import CredentialRefused
@@ -44,7 +45,7 @@ def address_of(scope: Scope, proxies: Iterable[Proxy]) -> str:
     direct = direct_address(scope)
     if not _through(scope, direct, proxies):
         return direct
-    chain = [each.strip() for text in headers(scope, b"x-forwarded-for") for each in
+    chain = [plain_address(each.strip()) for text in headers(scope, b"x-forwarded-for") for each in
              text.split(",")]  # fmt: skip
     for address in reversed(chain):
         if not _is_address(address):
@@ -109,7 +110,7 @@ def _is_address(text: str) -> bool:
 def direct_address(scope: Scope) -> str:
     """Return the network address of whoever connected."""
     client = scope.get("client")
-    return client[0] if client else ""
+    return plain_address(client[0]) if client else ""
 
 
 def _told(told: list[str]) -> Peer:

@@ -1,4 +1,4 @@
-"""JSON of strangers: one object, no name twice, no NaN, no depth to fall into."""
+"""JSON of strangers: one object, no name twice, no NaN, no depth to fall into, no half letters."""
 
 import json
 from typing import Any
@@ -18,6 +18,10 @@ def read_object(content: bytes) -> dict[str, Any]:
         found = json.loads(
             content.decode(), object_pairs_hook=_once, parse_constant=_refuse_constant
         )
+        # An escape can write half of a surrogate pair, which no text has (RFC 8259 §8.2): whoever
+        # encodes it later would fail.
+        if b"\\u" in content:
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise StrictJsonInvalid("no JSON object") from None
     if not isinstance(found, dict):
