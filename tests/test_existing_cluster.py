@@ -85,6 +85,7 @@ async def test_c39_the_lines_of_readme_bring_content_to_a_reader_by_http(where, 
             while not page.get("items"):
                 page = await _shell(read, tmp_path)
         (item,) = page["items"]
+        assert item["sealed"] is False
         assert item["compartments"]["summary"]["headline"].startswith("SYNTHETIC")
     finally:
         process.terminate()
