@@ -76,6 +76,14 @@ _COMMANDS = {
         "broker.cli.topics:app",
         "The topics that this community needs.",
     ),
+    "backup": (
+        "broker.cli.backup:backup",
+        "What is this site's own, into an archive; keys apart.",
+    ),
+    "restore": (
+        "broker.cli.backup:restore_site",
+        "A backup, put back and compared with the ledger.",
+    ),
     "keys": (
         "broker.cli.keys:app",
         "Who has which keys; new ones, revoked ones.",

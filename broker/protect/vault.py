@@ -115,6 +115,16 @@ class FileVault:
         """Close the database."""
         self._database.close()
 
+    def count(self) -> int:
+        """Return how many keys are here."""
+        return int(self._database.execute("SELECT count(*) FROM alert_keys").fetchone()[0])
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Let nobody change database or keys while the block copies them."""
+        with self._locked():
+            yield
+
     def keep(self, rows: Iterable[Row]) -> None:
         """Keep *rows*, durably; what is there stays, and what was erased stays erased."""
         with self._locked():
