@@ -2,6 +2,7 @@
 
     LaliError
     ├── Rejected               input refused: quarantined (Kafka), or told to its sender (files)
+    │   └── Unconfirmed        its originator must first say that it is meant (never by accept)
     ├── BundleInvalid          a policy bundle that must not decide: the role does not start
     ├── SettingsInvalid        the operator's settings are wrong: the role does not start
     ├── KafkaUnavailable       the cluster cannot be reached: nothing is committed, try again later
@@ -25,6 +26,8 @@ Every error carries a reason code and, where one exists, a field path. None carr
 an error text may end in a log, and a value may be a victim's name.
 """
 
+from collections.abc import Iterable
+
 from broker.model.reason import Reason
 
 
@@ -45,6 +48,18 @@ class Rejected(LaliError):
         super().__init__(f"{reason.value} at {path}" if path else reason.value)
         self.reason = reason
         self.path = path
+
+
+class Unconfirmed(Rejected):
+    """An alert with warnings that its originator must confirm before it is published.
+
+    Attributes:
+        found: Path and code of each.
+    """
+
+    def __init__(self, found: Iterable[tuple[str, str]]) -> None:
+        self.found = tuple(found)
+        super().__init__(Reason.WARNINGS_UNCONFIRMED, self.found[0][0] if self.found else "")
 
 
 class BundleInvalid(LaliError):

@@ -204,3 +204,23 @@ async def test_an_id_that_another_organisation_used_first_tells_nothing_of_its_a
     assert "Nobody has received it" in page.text
     assert "About" not in page.text
     assert "Take it back" not in page.text
+
+
+async def test_a03_a_person_affected_who_is_named_elsewhere_is_confirmed_by_a_box(person):
+    named = {"suspects": "SYNTHETIC Ikuna", "place": "behind the house of Ikuna"}
+    review = await person.reviewed(**named)
+    assert review.status == 200
+    assert "is also the name of a person affected" in review.text
+    assert 'name="confirm_warnings" value="YES" required' in review.body
+
+    unticked = await person.post("/report/send", review.hidden())
+    assert unticked.status == 422
+    assert "tick that it is" in unticked.text
+    assert "Ikuna" in unticked.text
+
+    ticked = await person.post("/report/send", unticked.hidden() | {"confirm_warnings": "YES"})
+    assert ticked.status == 303
+
+
+async def test_a03_a_report_that_names_nobody_elsewhere_has_no_box(person):
+    assert "confirm_warnings" not in (await person.reviewed()).body

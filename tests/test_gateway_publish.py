@@ -200,3 +200,102 @@ async def test_hundreds_at_once_are_all_published(behind):
     )
     assert {status for status, _, _ in answers} == {202}
     assert len({body["alert_id"] for _, _, body in answers}) == 300
+
+
+# What identifies a victim elsewhere, and ages (A1, A3)
+
+VICTIM = {"pid": "p1", "roles": ["VICTIM_POSSIBLE"], "names": ["SYNTHETIC Maraia Testa"]}
+
+
+def telling(**headline):
+    """Return a draft that names a victim in another compartment."""
+    named = draft(originator=ORIGINATOR)
+    named["persons"] = [VICTIM | {"phones": ["+6797012345"]}]
+    named["compartments"]["summary"] = {"headline": "maraia testa seen"} | headline
+    return named
+
+
+async def test_a03_a_likely_name_is_confirmed_for_the_request_or_in_its_draft(behind):
+    named = telling()
+
+    status, _, body = await send(behind, named)
+    codes = [(each["path"], each["code"]) for each in body["errors"]]
+    assert (status, body["code"]) == (422, "WARNINGS_UNCONFIRMED")
+    assert codes[0] == ("", "WARNINGS_UNCONFIRMED")
+    assert codes[1] == ("compartments.summary.headline", "VICTIM_NAME_ELSEWHERE")
+    assert "araia" not in json.dumps(body)
+
+    status, _, body = await send(behind, named | {"confirm_warnings": True})
+    assert status == 202, body
+    said = {"Content-Type": "application/json"}
+    path = "/v1/alerts?confirm_warnings=true"
+    status, _, body = await behind.call(
+        "POST", path, ORIGINATOR, data=json.dumps(telling()).encode(), headers=said
+    )
+    assert status == 202, body
+    status, _, body = await send(behind, named | {"confirm_warnings": "yes"})
+    assert (status, body["code"]) == (422, "FIELD_INVALID")
+
+
+async def test_a03_in_a_batch_only_the_unconfirmed_is_refused(behind):
+    drafts = [telling(), telling() | {"confirm_warnings": True}, draft(originator=ORIGINATOR)]
+
+    status, _, body = await send(behind, drafts)
+
+    assert status == 207
+    assert [each["state"] for each in body["results"]] == ["refused", "published", "published"]
+    assert body["results"][0]["errors"][1]["code"] == "VICTIM_NAME_ELSEWHERE"
+
+
+async def test_a03_no_confirmation_helps_a_number_and_the_preview_says_the_same(behind):
+    exact = telling(text="Call 701 2345") | {"confirm_warnings": True}
+    refusal = [("compartments.summary.text", "VICTIM_IDENTIFIED_ELSEWHERE")]
+
+    for path in ("/v1/alerts", "/v1/alerts:preview"):
+        status, _, body = await behind.call("POST", path, ORIGINATOR, json=exact)
+        assert status == 422
+        assert [(each["path"], each["code"]) for each in body["errors"]] == refusal
+    likely = await behind.call("POST", "/v1/alerts:preview", ORIGINATOR, json=telling())
+    assert likely[0] == 200
+    to_confirm = [each["code"] for each in likely[2]["warnings"] if each.get("confirm")]
+    assert to_confirm == ["VICTIM_NAME_ELSEWHERE"]
+
+
+async def test_a03_framed_avro_is_looked_at_as_drafts_are(behind):
+    held = {
+        "victims": {"persons": [VICTIM | {"documents": [{"kind": "VISA", "number": "N7654321"}]}]},
+        "conveyances": {"items": [{"kind": "VESSEL", "owner": "N7654321"}]},
+    }
+    status, _, body = await send(
+        behind, encode_alert(make_alert(originator=ORIGINATOR, compartments=held)), AVRO
+    )
+    assert (status, body["code"]) == (422, "VICTIM_IDENTIFIED_ELSEWHERE")
+
+
+async def test_a01_a_child_among_suspects_is_refused_under_a_label_that_says_no(behind):
+    child = draft(originator=ORIGINATOR, minor="NO")
+    child["persons"] = [
+        {"pid": "s", "roles": ["SUSPECT"], "names": ["SYNTHETIC Child"], "minor": "YES"}
+    ]
+    status, _, body = await send(behind, child)
+    assert status == 422
+    assert body["errors"] == [{"path": "label.minor", "code": "FIELD_INVALID"}]
+
+    child["label"]["minor"] = "YES"
+    status, _, body = await send(behind, child)
+    assert status == 202
+    (item,) = await behind.shown(body["alert_id"])
+    assert "SYNTHETIC Child" not in json.dumps(item["compartments"]["suspects"])
+
+
+async def test_c35_text_has_one_rule_over_http_and_its_code_and_path(behind):
+    for text, code in (
+        ("A\x00B", "TEXT_CONTROL"),
+        ("A\r\nB", "TEXT_LINE_BREAK"),
+        (" ", "TEXT_BLANK"),
+    ):
+        spoilt = draft(originator=ORIGINATOR)
+        spoilt["compartments"]["summary"] = {"headline": text}
+        status, _, body = await send(behind, spoilt)
+        assert (status, body["code"]) == (422, code)
+        assert body["errors"][0]["path"] == "compartments.summary.headline"

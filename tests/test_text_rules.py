@@ -76,7 +76,7 @@ def test_c35_every_line_of_the_model_has_the_rule():
     """No field is left out: each text of a full alert is spoilt in turn."""
     full = json.loads(make_alert().model_dump_json(exclude_none=True))
     lines = [leaf for leaf in leaves_of(make_alert()) if leaf.kind is TEXT]
-    assert len(lines) > 25
+    assert len(lines) > 20
 
     for leaf in lines:
         spoilt = json.loads(json.dumps(full))

@@ -56,6 +56,13 @@ EXPECTED = [
         "start": 7,
         "end": 24,
     },
+    {
+        "code": "VICTIM_NAME_ELSEWHERE",
+        "path": "compartments.summary.headline",
+        "start": 7,
+        "end": 24,
+        "confirm": True,
+    },
     {"code": "RECIPIENT_UNKNOWN", "path": "distribution.not_releasable_to[0]"},
 ]
 
@@ -88,7 +95,7 @@ def test_who_has_no_warning_for_a_sample(lali):
 
 
 def test_publish_warns_on_standard_error_and_goes_on(telling, lali):
-    code, out, err = lali("publish", telling, "--dry-run")
+    code, out, err = lali("publish", telling, "--dry-run", "--confirm-warnings")
 
     assert code == 0
     assert "1 not refused, 0 refused" in out
@@ -98,13 +105,28 @@ def test_publish_warns_on_standard_error_and_goes_on(telling, lali):
     assert "samoa-tuc" not in err
 
 
+def test_a03_publish_asks_for_a_flag_before_a_victim_is_named_elsewhere(telling, lali):
+    code, out, err = lali("publish", telling, "--dry-run", "--json")
+
+    (result,) = json.loads(out)["results"]
+    assert code == 1
+    assert (result["outcome"], result["reason"]) == ("refused", "WARNINGS_UNCONFIRMED")
+    assert result["path"] == "compartments.summary.headline"
+    _, out, err = lali("publish", telling, "--dry-run")
+    assert "VICTIM_NAME_ELSEWHERE" in err
+    assert "to be confirmed" in err
+    assert "alsakau" not in out + err
+
+
 def test_publish_tells_machines_the_warnings_of_each_alert(telling, lali):
     quiet = telling.with_name("quiet.json")
     quiet.write_text((SAMPLES / "cancel.json").read_text())
     refused = telling.with_name("refused.json")
     refused.write_text("{}")
 
-    code, out, err = lali("publish", telling, quiet, refused, "--dry-run", "--json")
+    code, out, err = lali(
+        "publish", telling, quiet, refused, "--dry-run", "--json", "--confirm-warnings"
+    )
 
     assert (code, err) == (1, "")
     results = {each["file"]: each for each in json.loads(out)["results"]}
@@ -118,7 +140,7 @@ def test_publish_tells_machines_the_warnings_of_each_alert(telling, lali):
 def test_publish_needs_no_bundle_and_still_reads_the_summary(telling, lali, monkeypatch):
     monkeypatch.setenv("LALI_BUNDLE", str(telling.parent / "absent"))
 
-    code, out, _ = lali("publish", telling, "--dry-run", "--json")
+    code, out, _ = lali("publish", telling, "--dry-run", "--json", "--confirm-warnings")
 
     assert code == 0
     (result,) = json.loads(out)["results"]
@@ -132,7 +154,7 @@ def test_nothing_is_said_of_the_reach_of_an_originator_that_the_bundle_does_not_
     draft["label"]["originator"] = "another-community"
     telling.write_text(json.dumps(draft))
 
-    _, out, _ = lali("publish", telling, "--dry-run", "--json")
+    _, out, _ = lali("publish", telling, "--dry-run", "--json", "--confirm-warnings")
 
     codes = {each["code"] for each in json.loads(out)["results"][0]["warnings"]}
     assert "NAME_IN_SUMMARY" in codes
@@ -144,7 +166,7 @@ def test_policy_is_asked_about_so_many_and_it_is_said_where_that_ends(telling, l
     lines = telling.with_name("many.jsonl")
     lines.write_text(f"{json.dumps(json.loads(telling.read_text()))}\n" * 3)
 
-    code, out, err = lali("publish", lines, "--dry-run", "--json")
+    code, out, err = lali("publish", lines, "--dry-run", "--json", "--confirm-warnings")
 
     assert (code, err) == (0, "policy was asked about the first 2 alerts only\n")
     first, second, third = ([w["code"] for w in r["warnings"]] for r in json.loads(out)["results"])

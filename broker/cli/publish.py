@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.table import Table
 from broker.cli import print_json
 from broker.cli.gateway_options import GatewayOptions
 from broker.cli.http_publishing import http_publisher, send_waiting
+from broker.cli.label_options import LabelOptions
 from broker.cli.plain import plain
 from broker.cli.warnings import Warned, warn, warnings_in
 from broker.client import Attempt, Publisher
@@ -25,39 +26,13 @@ from broker.client.salts import kept_key
 from broker.clock import epoch_ms
 from broker.errors import KafkaUnavailable, LaliError, Rejected, SettingsInvalid
 from broker.keys import client_protection
-from broker.model.codes import Consent, PermittedAction, SourceType, Status, Tlp, Urgency
+from broker.model.alert import Alert
+from broker.pipeline.content_check import check_content
 from broker.settings import Settings, load_settings
 from broker.wire.access import Principals
 from broker.wire.identity import connection_as
 from broker.wire.topics import Topics
 from connectors.intake.sheet import Chosen
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class LabelOptions:
-    """What a sheet cannot say; in a document these fill in what it does not say.
-
-    Attributes:
-        tlp: Traffic Light Protocol marking.
-        source_type: Where the suspicion comes from.
-        permitted_action: What a recipient may do with it.
-        status: Whether it is real.
-        urgency: How soon action is needed.
-        consent: What the people concerned agreed to.
-    """
-
-    tlp: Tlp | None = None
-    source_type: SourceType | None = None
-    permitted_action: PermittedAction | None = None
-    status: Status | None = None
-    urgency: Urgency | None = None
-    consent: Consent | None = None
-
-    def said(self) -> dict[str, str]:
-        """Return the options that were given, as fields of a label."""
-        given = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value.value for name, value in given if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +64,7 @@ def publish(
     journal: Path | None = None,
     sheet: str | None = None,
     with_hidden: Annotated[bool, Parameter(negative="")] = False,
+    confirm_warnings: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -96,7 +72,8 @@ def publish(
 
     Exit code 1 if anything was refused; what was not refused is published all the same.
     "Published" means that Kafka has it; `lali trace` shows what became of it.
-    Warnings, as `lali policy who` gives them, go to standard error and stop nothing.
+    Warnings, as `lali policy who` gives them, go to standard error. An alert with one that is
+    to be confirmed is refused until `--confirm-warnings` says that it is meant.
 
     Example: `lali publish cases.xlsx --as fiji-police --tlp AMBER --source-type AGENCY`
 
@@ -113,6 +90,7 @@ def publish(
             there is sent first. `lali journal` shows it.
         sheet: Title or number of the sheet to read, where a spreadsheet has several.
         with_hidden: Publish what is hidden in a spreadsheet, too; else it is refused.
+        confirm_warnings: What the warnings of all these alerts show is meant.
         dry_run: Read and check everything, and send nothing.
         json: Print one JSON object.
     """
@@ -129,9 +107,9 @@ def publish(
     if not dry_run:
         settings = load_settings()
         way = _way(gateway or GatewayOptions(), journal, settings)
-        lines += asyncio.run(_send(found, as_, way))
+        lines += asyncio.run(_send(found, as_, way, confirmed=confirm_warnings))
     else:
-        lines += _dry(found)
+        lines += _dry(found, confirmed=confirm_warnings)
     lines.sort(key=lambda line: (line.file, line.line))
     _show(lines, warnings, as_json=json)
     if any(line.refused for line in lines):
@@ -142,8 +120,16 @@ def _refused(found: Iterable[FromFile]) -> list[Line]:
     return [_with_error(_line(one), one.refusal) for one in found if one.refusal is not None]
 
 
-def _dry(found: Iterable[FromFile]) -> list[Line]:
-    return [_line(one, outcome="would be published") for one in found if one.alert is not None]
+def _dry(found: Iterable[FromFile], *, confirmed: bool) -> list[Line]:
+    return [_tried(one, one.alert, confirmed=confirmed) for one in found if one.alert is not None]
+
+
+def _tried(one: FromFile, alert: Alert, *, confirmed: bool) -> Line:
+    try:
+        check_content(alert, confirmed=confirmed)
+    except Rejected as rejected:
+        return _with_error(_line(one), rejected)
+    return _line(one, outcome="would be published")
 
 
 #: Opens what publishes for a unit.
@@ -159,13 +145,15 @@ def _way(gateway: GatewayOptions, journal: Path | None, settings: Settings) -> _
     return partial(_kafka_publisher, settings)
 
 
-async def _send(found: Iterable[FromFile], unit: str | None, way: _Way) -> list[Line]:
+async def _send(
+    found: Iterable[FromFile], unit: str | None, way: _Way, *, confirmed: bool
+) -> list[Line]:
     readable = sorted((one for one in found if one.alert is not None), key=_originator)
     lines: list[Line] = []
     for originator, grouped in groupby(readable, key=_originator):
         group = list(grouped)
         try:
-            lines += await _send_as(way(unit or originator), group)
+            lines += await _send_as(way(unit or originator), group, confirmed=confirmed)
         except LaliError as error:
             if isinstance(error, KafkaUnavailable) and not lines:
                 raise  # nothing was sent at all: one line says so
@@ -173,11 +161,14 @@ async def _send(found: Iterable[FromFile], unit: str | None, way: _Way) -> list[
     return lines
 
 
-async def _send_as(publisher: Publisher | HttpPublisher, group: list[FromFile]) -> list[Line]:
+async def _send_as(
+    publisher: Publisher | HttpPublisher, group: list[FromFile], *, confirmed: bool
+) -> list[Line]:
     alerts = [one.alert for one in group if one.alert is not None]
     async with publisher:
         await send_waiting(publisher)
-        attempts = [attempt async for attempt in publisher.publish_all(alerts)]
+        sending = publisher.publish_all(alerts, confirm_warnings=confirmed)
+        attempts = [attempt async for attempt in sending]
         await send_waiting(publisher)
     missed = [each.error for each in attempts if isinstance(each.error, KafkaUnavailable)]
     if missed and len(missed) == len(attempts):

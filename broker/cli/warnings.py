@@ -8,8 +8,8 @@ from broker.client.files import FromFile
 from broker.errors import BundleInvalid
 from broker.model.alert import Alert
 from broker.model.warning import AlertWarning, WarningCode
-from broker.pipeline.identifying import identifying
 from broker.pipeline.label_warnings import reach_warnings, time_warnings
+from broker.pipeline.preview import found_in
 from broker.policy.acquainted import every_name
 from broker.policy.bundle import load_bundle
 from broker.policy.decide import Decider
@@ -25,6 +25,12 @@ _IDENTIFIES = "identifies somebody; the summary is written for release"
 _SAID = {
     WarningCode.SOURCE_IN_SUMMARY: "names who told; the summary is written for release",
     WarningCode.COORDINATES_IN_SUMMARY: "tells a place exactly; the summary is written for release",
+    WarningCode.VICTIM_NAME_ELSEWHERE: "may name somebody of `victims`, whom others then know",
+    WarningCode.VICTIM_NUMBER_ELSEWHERE: "may be a number of somebody of `victims`",
+    WarningCode.VICTIM_PICTURE_ELSEWHERE: "is the picture of somebody of `victims`",
+    WarningCode.BIRTH_DATE_DOUBTFUL: "says nothing sure of an age: a default of some system, "
+    "somebody too old to be, or the year alone",
+    WarningCode.MINOR_NOT_SHOWN: "says that nobody is a child, and the content does not show it",
     WarningCode.REACHES_NOBODY: "no feed would receive it",
     WarningCode.REACHES_ONLY_ORIGINATOR: "nobody but its originator would receive it",
     WarningCode.EXPIRED: "it has expired, so nobody receives it",
@@ -47,7 +53,7 @@ def warnings_of(alert: Alert, decider: Decider | None, moment: int) -> tuple[Ale
     Without a *decider*, or for an originator that its community does not know, nothing is
     said of whom the alert reaches.
     """
-    found = [*identifying(alert), *time_warnings(alert.label, alert.distribution, moment)]
+    found = [*found_in(alert), *time_warnings(alert.label, alert.distribution, moment)]
     if decider is not None and alert.label.originator in decider.bundle.community.units:
         found += reach_warnings(alert, decider, every_name(decider.bundle.community))
     return tuple(found)
@@ -87,4 +93,5 @@ def warning_line(warning: AlertWarning) -> str:
     place = warning.path
     if warning.start is not None:
         place += f", characters {warning.start} to {warning.end}"
-    return f"warning: {warning.code} at {place}: {_SAID.get(warning.code, _IDENTIFIES)}"
+    said = f"warning: {warning.code} at {place}: {_SAID.get(warning.code, _IDENTIFIES)}"
+    return f"{said}; to be confirmed" if warning.confirm else said

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from broker.client.encoding import AlertEncoder
 from broker.model.alert import Alert
+from broker.pipeline.content_check import check_content
 
 
 class Form(IntEnum):
@@ -27,13 +28,27 @@ class Payload(NamedTuple):
         return f"Payload({self.alert_id}, {self.revision})"
 
 
-def payload_of(alert: Alert, encoder: AlertEncoder, form: Form) -> Payload:
+def payload_of(
+    alert: Alert, encoder: AlertEncoder, form: Form, *, confirmed: bool = False
+) -> Payload:
     """Return *alert* as it is sent.
 
+    Args:
+        alert: What is published.
+        encoder: Encodes and seals.
+        form: How it is sent.
+        confirmed: Its warnings are meant. A draft says so to the gateway; of what is sealed
+            here, nobody else sees the content before accept.
+
     Raises:
-        Rejected: ORIGINATOR_DIFFERS or OVERSIZED, or KEY_UNKNOWN where a key is not here.
+        Unconfirmed: It has warnings that must be confirmed.
+        Rejected: Its content must not be; ORIGINATOR_DIFFERS or OVERSIZED, or KEY_UNKNOWN
+            where a key is not here.
     """
+    check_content(alert, confirmed=confirmed)
     value = encoder.encode(alert)  # a draft too: what is wrong is told before anything is sent
     if form is Form.DRAFT:
         value = alert.model_dump_json(exclude_none=True).encode()
+        if confirmed:
+            value = value[:-1] + b',"confirm_warnings":true}'
     return Payload(alert.label.alert_id, alert.label.revision, form, value)

@@ -13,6 +13,7 @@ from broker.client.encoding import AlertEncoder
 from broker.client.salts import KEY_BYTES
 from broker.errors import KafkaUnavailable, Rejected, SettingsInvalid
 from broker.model.alert import Alert
+from broker.pipeline.content_check import check_content
 from broker.pipeline.seal import OriginatorSeal
 from broker.wire.connection import Connection
 from broker.wire.sender import Sender
@@ -126,22 +127,32 @@ class Publisher:
         """Send what is waiting and disconnect."""
         await self._sender.stop()
 
-    async def publish(self, alert: Alert) -> Published:
+    async def publish(self, alert: Alert, *, confirm_warnings: bool = False) -> Published:
         """Send *alert*, and return once every in-sync replica has it.
+
+        Args:
+            alert: What is published.
+            confirm_warnings: What its warnings show is meant: a name that a victim has, too,
+                stands outside `victims`, or the label knows an age better than the content.
 
         After `KafkaUnavailable` the alert may or may not have been written. Publish it again
         with this publisher or one with the same key: the pipeline takes it once.
 
         Raises:
-            Rejected: ORIGINATOR_DIFFERS or OVERSIZED, before anything is sent.
+            Unconfirmed: It has warnings that must be confirmed; nothing was sent.
+            Rejected: Its content must not be, ORIGINATOR_DIFFERS or OVERSIZED, before anything
+                is sent.
             KafkaUnavailable: Kafka did not answer in time.
         """
+        check_content(alert, confirmed=confirm_warnings)
         label = alert.label
         value = self._encoder.encode(alert)
         sent = await self._sender.send(self._topic, str(label.alert_id).encode(), value)
         return Published(label.alert_id, label.revision, sent.partition, sent.offset)
 
-    async def publish_all(self, alerts: Iterable[Alert]) -> AsyncIterator[Attempt]:
+    async def publish_all(
+        self, alerts: Iterable[Alert], *, confirm_warnings: bool = False
+    ) -> AsyncIterator[Attempt]:
         """Publish *alerts* and yield what became of each, in their order.
 
         One that is refused stops none of the others. Revisions of one alert keep their order.
@@ -150,7 +161,8 @@ class Publisher:
         latest: dict[UUID, asyncio.Task[Attempt]] = {}
         for alert in alerts:
             alert_id = alert.label.alert_id
-            task = asyncio.create_task(self._attempt(alert, latest.get(alert_id)))
+            attempt = self._attempt(alert, latest.get(alert_id), confirmed=confirm_warnings)
+            task = asyncio.create_task(attempt)
             latest[alert_id] = task
             under_way.append((alert_id, task))
             if len(under_way) >= CONCURRENCY:
@@ -158,11 +170,13 @@ class Publisher:
         while under_way:
             yield await _next(under_way, latest)
 
-    async def _attempt(self, alert: Alert, earlier: asyncio.Task[Attempt] | None) -> Attempt:
+    async def _attempt(
+        self, alert: Alert, earlier: asyncio.Task[Attempt] | None, *, confirmed: bool
+    ) -> Attempt:
         if earlier is not None:
             await earlier
         try:
-            return Attempt(alert, published=await self.publish(alert))
+            return Attempt(alert, published=await self.publish(alert, confirm_warnings=confirmed))
         except (Rejected, KafkaUnavailable) as error:
             return Attempt(alert, error=error)
 

@@ -40,7 +40,11 @@ def drafts(most: int) -> dict[str, Any]:
     one = {
         "type": "object",
         "description": "docs/publishing.md has every field.",
-        "properties": {**parts, **{name: {"type": "array"} for name in ("persons", "documents")}},
+        "properties": {
+            **parts,
+            **{name: {"type": "array"} for name in ("persons", "documents")},
+            "confirm_warnings": {"type": "boolean", "description": "Its warnings are meant."},
+        },
         "required": ["label"],
         "additionalProperties": False,
     }

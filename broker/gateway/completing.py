@@ -12,12 +12,16 @@ from broker.model.alert import Alert
 from broker.model.label import Distribution, Label
 from broker.model.reason import Reason
 from broker.pipeline.checked import check_label
-from broker.pipeline.content_check import refuse_content
+from broker.pipeline.content_check import check_content, refuse_unconfirmed
+from broker.pipeline.content_warnings import content_warnings
 from broker.pipeline.publish import split
 from broker.pipeline.retention import check_life
 from broker.protect.signature import verify
 from broker.wire.alert_codec import decode_alert, read_label
 from broker.wire.sealing import AlertParts
+
+#: Beside the parts of a draft: its originator has seen its warnings, and means it so.
+CONFIRM = "confirm_warnings"
 
 
 class Completing:
@@ -34,18 +38,26 @@ class Completing:
     """
 
     def __init__(
-        self, doors: Doors, unit: str, moment: datetime, asked: Asked | None = None
+        self,
+        doors: Doors,
+        unit: str,
+        moment: datetime,
+        asked: Asked | None = None,
+        *,
+        confirmed: bool = False,
     ) -> None:
         doors.refuse_for_now()
         self._doors = doors
         self._unit = unit
         self._moment = moment
         self._asked = asked
+        self._confirmed = confirmed
 
     def outgoing(self, sent: Mapping[str, Any] | bytes | Rejected, index: int) -> Outgoing:
         """Return alert number *index* of the request, encoded.
 
         Raises:
+            Unconfirmed: It has warnings that must be confirmed, and nobody did.
             Rejected: With the first thing that is wrong: what accept would quarantine is
                 refused here, while its publisher can still mend it.
         """
@@ -53,7 +65,11 @@ class Completing:
             raise sent
         if isinstance(sent, bytes):
             return self._of_bytes(sent)
-        return self.encoded(self.completed(sent, index))
+        draft, confirmed = without_confirmation(sent)
+        alert = self.completed(draft, index)
+        if not (confirmed or self._confirmed):
+            refuse_unconfirmed(content_warnings(alert))
+        return self.encoded(alert)
 
     def completed(self, draft: Mapping[str, Any], index: int = 0) -> Alert:
         """Return the alert that *draft* describes, in the name of the unit.
@@ -94,7 +110,7 @@ class Completing:
         protection = self._doors.protection
         if protection is None:
             alert = decode_alert(value)
-            refuse_content(alert)
+            check_content(alert, confirmed=self._confirmed)
             label, distribution = alert.label, alert.distribution
         else:
             label, distribution = read_label(value)
@@ -113,3 +129,15 @@ class Completing:
         signed = parts.statement(parts.seal.distribution_salt).signed
         register = self._doors.protection.folder.register()
         verify(register, self._unit, parts.signature, signed, self._moment)
+
+
+def without_confirmation(draft: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+    """Return *draft* without ``confirm_warnings``, and whether it says so.
+
+    Raises:
+        Rejected: It says something else than yes or no.
+    """
+    confirmed = draft.get(CONFIRM, False)
+    if not isinstance(confirmed, bool):
+        raise Rejected(Reason.FIELD_INVALID, CONFIRM)
+    return {name: part for name, part in draft.items() if name != CONFIRM}, confirmed

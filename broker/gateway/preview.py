@@ -19,15 +19,14 @@ from broker.gateway.answers import answer
 from broker.gateway.asked import Moment
 from broker.gateway.bodies import Sent, alerts_in, media_type, read_body
 from broker.gateway.caller import Caller, Right, needs
-from broker.gateway.completing import Completing
+from broker.gateway.completing import Completing, without_confirmation
 from broker.gateway.doors import Doors
 from broker.gateway.examples import DRAFT
 from broker.gateway.problems import Problem, documented
 from broker.model.exchange import Fault
 from broker.model.preview import Preview, PreviewBatch, PreviewResult
 from broker.model.reason import Reason
-from broker.pipeline.identifying import identifying
-from broker.pipeline.preview import preview
+from broker.pipeline.preview import found_in, preview
 
 #: Most drafts in one request: each may need several plans, some 25 ms of a core each.
 MOST_DRAFTS = 20
@@ -114,7 +113,8 @@ def router(doors: Doors) -> APIRouter:
         The draft is what `POST /v1/alerts` takes in JSON; an array of up to 20 is answered in
         its order. Recipients of the originator's organisation or of a community that it shares
         are named; others are told by class, country and purpose. Warnings name what identifies
-        people in the summary, and labels that reach nobody.
+        people in the summary, victims named elsewhere, and labels that reach nobody; those
+        with `confirm` stop a publication that does not say `confirm_warnings`.
         """
         body = await read_body(request, doors.settings.gateway_body_bytes)
         if media_type(request) != bodies.JSON:
@@ -146,7 +146,8 @@ async def _preview(doors: Doors, unit: str, sent: Sent, moment: datetime) -> Pre
     if isinstance(sent, Rejected):
         raise sent
     assert not isinstance(sent, bytes)  # JSON holds drafts
-    alert = Completing(doors, unit, doors.now()).completed(sent)
+    draft, _ = without_confirmation(sent)
+    alert = Completing(doors, unit, doors.now()).completed(draft)
     # A long text and many names take a second: streams and pages go on meanwhile.
-    found = await asyncio.to_thread(identifying, alert)
+    found = await asyncio.to_thread(found_in, alert)
     return preview(alert, doors.decider, int(moment.timestamp() * 1000), found)

@@ -19,7 +19,12 @@ Done = tuple[Outgoing, Taken | Rejected] | Rejected
 
 
 async def published(
-    doors: Doors, unit: str, sent: Sequence[Sent], asked: Asked | None = None
+    doors: Doors,
+    unit: str,
+    sent: Sequence[Sent],
+    asked: Asked | None = None,
+    *,
+    confirmed: bool = False,
 ) -> list[Done]:
     """Publish what is good of *sent*, in the name of *unit*; return what became of each.
 
@@ -28,32 +33,31 @@ async def published(
         unit: Who asks.
         sent: Drafts, or alerts in Avro.
         asked: The request's name, where it has one.
+        confirmed: Who asks has confirmed the warnings of all of it.
 
     Raises:
         KeyReused: Something else was sent under the same name.
         StorageUnavailable: The name cannot be remembered; nothing was sent.
     """
+
+    def prepare(moment: datetime) -> list[Outgoing | Rejected]:
+        completing = Completing(doors, unit, moment, asked, confirmed=confirmed)
+        return [_outgoing(completing, each, index) for index, each in enumerate(sent)]
+
     if asked is None:
-        return await _send(doors, unit, _prepared(doors, unit, sent, doors.now()))
+        return await _send(doors, unit, prepare(doors.now()))
     known = await doors.repeats.known(asked)
     if known is not None:
-        return await _send(doors, unit, _prepared(doors, unit, sent, known, asked))
+        return await _send(doors, unit, prepare(known))
     taken = doors.repeats.taken(asked, len(sent))
-    prepared = _prepared(doors, unit, sent, doors.now(), asked)
+    prepared = prepare(doors.now())
     if not any(isinstance(each, Outgoing) for each in prepared):
         return [each for each in prepared if isinstance(each, Rejected)]  # its key is free
     first = await doors.repeats.claim(asked, doors.now())
-    done = await _send(doors, unit, _prepared(doors, unit, sent, first, asked), taken)
+    done = await _send(doors, unit, prepare(first), taken)
     if all(_is_refused(each) for each in done):
         await doors.repeats.release(asked)
     return done
-
-
-def _prepared(
-    doors: Doors, unit: str, sent: Sequence[Sent], moment: datetime, asked: Asked | None = None
-) -> list[Outgoing | Rejected]:
-    completing = Completing(doors, unit, moment, asked)
-    return [_outgoing(completing, each, index) for index, each in enumerate(sent)]
 
 
 def _outgoing(completing: Completing, sent: Sent, index: int) -> Outgoing | Rejected:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 
-from broker.errors import Rejected
+from broker.errors import Rejected, Unconfirmed
 from broker.gateway import bodies
 from broker.gateway.answers import answer
 from broker.gateway.bodies import alerts_in, media_type, read_body
@@ -45,6 +45,10 @@ _UNAVAILABLE = PublishState.UNAVAILABLE
 #: Names the request, so that sending it again publishes nothing twice.
 _Key = Annotated[str | None, Header(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
 
+_Confirmed = Annotated[
+    bool, Query(description="What the warnings of all alerts in the request show is meant.")
+]
+
 
 def router(doors: Doors) -> APIRouter:
     """Return the route by which alerts are published."""
@@ -62,18 +66,24 @@ def router(doors: Doors) -> APIRouter:
         request: Request,
         caller: Annotated[Caller, Depends(needs(Right.PUBLISH))],
         idempotency_key: _Key = None,
+        *,
+        confirm_warnings: _Confirmed = False,
     ) -> Response:
         """Publish an alert: a draft in JSON, or an alert that its publisher has sealed, in Avro.
 
         The answer comes once Kafka has it on every in-sync replica. To be safe to send again,
         give `label.alert_id`, `label.revision` and `label.originated_at`, or an
         `Idempotency-Key`. Of a batch, what is refused stops nothing else.
+
+        An alert that may name a victim outside `victims`, or whose label knows an age that its
+        content does not show, is refused with `WARNINGS_UNCONFIRMED` and what was found, until
+        its originator says `confirm_warnings`: for all of a request here, or within one draft.
         """
         body = await read_body(request, doors.settings.gateway_body_bytes)
         form, sent = alerts_in(body, media_type(request))
         asked = Asked.of(caller.unit, idempotency_key, body) if idempotency_key else None
         try:
-            done = await published(doors, caller.unit, sent, asked)
+            done = await published(doors, caller.unit, sent, asked, confirmed=confirm_warnings)
         except KeyReused:
             raise Problem(409, "IDEMPOTENCY_KEY_REUSED") from None
         results = [_result(each) for each in done]
@@ -93,6 +103,9 @@ def _result(done: Done) -> PublishResult:
 
 
 def _faults(rejected: Rejected) -> tuple[Fault, ...]:
+    if isinstance(rejected, Unconfirmed):
+        found = [Fault(path=path, code=code) for path, code in rejected.found]
+        return (Fault(path="", code=rejected.reason.value), *found)
     return (Fault(path=rejected.path, code=rejected.reason.value),)
 
 
@@ -100,7 +113,7 @@ def _one(request: Request, result: PublishResult) -> Response:
     if result.state is PublishState.REFUSED:
         fault = result.errors[0]
         status = 413 if fault.code == "OVERSIZED" else 422
-        raise Problem(status, fault.code, errors=[(fault.path, fault.code)])
+        raise Problem(status, fault.code, errors=[(e.path, e.code) for e in result.errors])
     if result.state is _UNAVAILABLE:
         raise Problem(503, "KAFKA_UNAVAILABLE", retry_after=KAFKA_RETRY_SECONDS)
     assert result.alert_id is not None

@@ -63,6 +63,10 @@ COUNTRIES = frozenset(
 )
 
 
+#: The checks that `among` made: what one of them takes is a known code, and no text.
+CLOSED: set[Callable[[Any], Any]] = set()
+
+
 def among(codes: Iterable[str]) -> Callable[[Any], Any]:
     """Return a check that a code is in *codes*; it says CODE_UNKNOWN and not which code."""
     known = frozenset(codes)
@@ -72,6 +76,7 @@ def among(codes: Iterable[str]) -> Callable[[Any], Any]:
             raise ValueError("CODE_UNKNOWN")
         return code
 
+    CLOSED.add(check)
     return check
 
 

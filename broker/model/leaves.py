@@ -4,7 +4,6 @@ What is checked over all of an alert is checked here over whatever its models ha
 field that is added tomorrow is checked too.
 """
 
-from collections.abc import Iterator
 from datetime import date
 from enum import Enum
 from functools import cache
@@ -13,9 +12,12 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, 
 
 from pydantic import BaseModel
 
+from broker.model.codelists import CLOSED
+
 Kind = Literal["text", "date"]
 TEXT: Final = "text"
 DATE: Final = "date"
+BOTH: Final[frozenset[Kind]] = frozenset({TEXT, DATE})
 
 #: Names of fields and positions in lists, from the model that was asked.
 Where = tuple[str | int, ...]
@@ -50,47 +52,59 @@ def path_of(where: Where) -> str:
     return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in where).lstrip(".")
 
 
-def leaves_of(model: BaseModel, where: Where = ()) -> Iterator[Leaf]:
-    """Yield the texts and dates of *model*, below *where*; codes of enumerations are none."""
-    for name, kind, many, marks in _fields(type(model)):
+def leaves_of(model: BaseModel, where: Where = (), kinds: frozenset[Kind] = BOTH) -> list[Leaf]:
+    """Return the texts and dates of *model*, below *where*, in the order of its fields.
+
+    Codes of enumerations and of closed lists are none of both.
+    """
+    found: list[Leaf] = []
+    _collect(model, where, kinds, found)
+    return found
+
+
+def _collect(model: BaseModel, where: Where, kinds: frozenset[Kind], found: list[Leaf]) -> None:
+    for name, kind, many, marks in _fields(type(model), kinds):
         value = getattr(model, name)
         if value is None:
             continue
         place = (*where, name)
-        if not many:
-            yield from _leaves(value, place, kind, marks)
-        else:
-            for index, item in enumerate(value):
-                yield from _leaves(item, (*place, index), kind, marks)
-
-
-def _leaves(value: Any, where: Where, kind: str, marks: tuple[Any, ...]) -> Iterator[Leaf]:
-    if kind == "model":
-        yield from leaves_of(value, where)
-    elif kind == TEXT:
-        yield Leaf(value, where, TEXT, marks)
-    else:
-        yield Leaf(value, where, DATE, marks)
+        places = (
+            [((*place, index), item) for index, item in enumerate(value)]
+            if many
+            else [(place, value)]
+        )
+        for at, item in places:
+            if kind == "model":
+                _collect(item, at, kinds, found)
+            else:
+                found.append(Leaf(item, at, kind, marks))
 
 
 class _Shape(NamedTuple):
     name: str
-    kind: str
+    kind: Literal["text", "date", "model"]
     many: bool
     marks: tuple[Any, ...]
 
 
 @cache
-def _fields(model: type[BaseModel]) -> tuple[_Shape, ...]:
+def _fields(model: type[BaseModel], kinds: frozenset[Kind]) -> tuple[_Shape, ...]:
+    """Return the fields of *model* that hold leaves of *kinds*, by themselves or below."""
     found = []
     for name, field in model.model_fields.items():
-        kind, many, marks = _kind(field.annotation, tuple(field.metadata))
-        if kind is not None:
-            found.append(_Shape(name, kind, many, marks))
+        held, many, marks = _kind(field.annotation, tuple(field.metadata))
+        if isinstance(held, type):
+            if _fields(held, kinds):
+                found.append(_Shape(name, "model", many, ()))
+        elif held in kinds and not any(getattr(m, "func", None) in CLOSED for m in marks):
+            found.append(_Shape(name, held, many, marks))
     return tuple(found)
 
 
-def _kind(annotation: Any, marks: tuple[Any, ...]) -> tuple[str | None, bool, tuple[Any, ...]]:
+_Held = type[BaseModel] | Kind | None
+
+
+def _kind(annotation: Any, marks: tuple[Any, ...]) -> tuple[_Held, bool, tuple[Any, ...]]:
     """Return what a field of this type holds, whether several, and its annotations.
 
     Raises:
@@ -108,11 +122,11 @@ def _kind(annotation: Any, marks: tuple[Any, ...]) -> tuple[str | None, bool, tu
     return _plain(annotation), False, marks
 
 
-def _plain(annotation: Any) -> str | None:
+def _plain(annotation: Any) -> _Held:
     if not isinstance(annotation, type):
         raise TypeError(annotation)
     if issubclass(annotation, BaseModel):
-        return "model"
+        return annotation
     if issubclass(annotation, date):
         return DATE
     return TEXT if issubclass(annotation, str) and not issubclass(annotation, Enum) else None

@@ -1,4 +1,7 @@
-"""Warnings: what an originator should look at before it publishes. None stops an alert.
+"""Warnings: what an originator should look at before it publishes.
+
+Most stop nothing. Where a victim may be named outside `victims`, or an age is not what the
+label says, the originator must say that it is meant (`confirm_warnings`).
 
 A warning is a code and a place, never a value: it may end on a screen or in a file of its
 own, and what it points at may be a victim's name.
@@ -26,6 +29,13 @@ class WarningCode(StrEnum):
     DATE_OF_BIRTH_IN_SUMMARY = "DATE_OF_BIRTH_IN_SUMMARY"
     ADDRESS_IN_SUMMARY = "ADDRESS_IN_SUMMARY"
     COORDINATES_IN_SUMMARY = "COORDINATES_IN_SUMMARY"
+    # Of people in `victims`, in another compartment
+    VICTIM_NAME_ELSEWHERE = "VICTIM_NAME_ELSEWHERE"
+    VICTIM_NUMBER_ELSEWHERE = "VICTIM_NUMBER_ELSEWHERE"
+    VICTIM_PICTURE_ELSEWHERE = "VICTIM_PICTURE_ELSEWHERE"
+    # Of ages
+    BIRTH_DATE_DOUBTFUL = "BIRTH_DATE_DOUBTFUL"
+    MINOR_NOT_SHOWN = "MINOR_NOT_SHOWN"
     # In label and distribution
     REACHES_NOBODY = "REACHES_NOBODY"
     REACHES_ONLY_ORIGINATOR = "REACHES_ONLY_ORIGINATOR"
@@ -42,6 +52,10 @@ class WarningCode(StrEnum):
     RECIPIENT_RECEIVES_NOTHING = "RECIPIENT_RECEIVES_NOTHING"
 
 
+def _is_false(value: object) -> bool:
+    return value is False
+
+
 class AlertWarning(Model):
     """One thing to look at, by code and place."""
 
@@ -51,3 +65,8 @@ class AlertWarning(Model):
         None, description="In a text: its first character, in Unicode code points from 0."
     )
     end: int | None = Field(None, description="In a text: one behind its last character.")
+    confirm: bool = Field(
+        False,
+        exclude_if=_is_false,
+        description="It is published only if its originator says that this is meant.",
+    )

@@ -66,7 +66,8 @@ def read_zone(mrz: str) -> ZoneFields | None:
         return None
     text = "".join(lines)
     numbers = (text[slice(*place)].strip("<") for place in (layout.number, layout.optional))
-    names = tuple(filter(None, text[slice(*layout.names)].split("<")))
+    words = text[slice(*layout.names)].split("<")
+    names = tuple(word for word in words if word.isalpha())  # a name has no digits there
     return ZoneFields(tuple(filter(None, numbers)), names, _born(text, layout))
 
 

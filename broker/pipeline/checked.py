@@ -11,6 +11,7 @@ from broker.model.alert import Alert
 from broker.model.codes import MessageType
 from broker.model.label import Label
 from broker.model.reason import Reason
+from broker.pipeline.content_check import refuse_content
 from broker.pipeline.retention import check_life
 from broker.pipeline.unseal import Unsealed, Unsealer
 from broker.wire import codec
@@ -65,6 +66,7 @@ def accept(
         raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
     check_label(alert.label, now)
     check_life(alert.label, alert.distribution, now)
+    refuse_content(alert)
     return Checked(alert, unsealed.forwarded if unsealed else record.value, unsealed)
 
 

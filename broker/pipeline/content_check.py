@@ -4,17 +4,22 @@ A draft is checked when it becomes an alert, a sealed alert when accept opens it
 refused here would be a disclosure that its originator did not mean.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime
 
-from broker.errors import Rejected
+from broker.errors import Rejected, Unconfirmed
 from broker.model.alert import Alert
 from broker.model.bounds import EVENT, Bounds, first_day
 from broker.model.codes import Answer, MessageType
-from broker.model.leaves import DATE, Leaf, leaves_of
+from broker.model.leaves import DATE, Kind, leaves_of
 from broker.model.reason import Reason
+from broker.model.warning import AlertWarning
 from broker.pipeline.ages import is_childs, minority
+from broker.pipeline.content_warnings import content_warnings
 from broker.pipeline.derive import minor_of
+from broker.pipeline.identifying.elsewhere import Elsewhere
+
+_DATES: frozenset[Kind] = frozenset({DATE})
 
 
 def refuse_content(alert: Alert) -> None:
@@ -27,23 +32,45 @@ def refuse_content(alert: Alert) -> None:
         return
     _refuse_dates(alert)
     _refuse_children(alert)
+    for match in Elsewhere(alert).exact():
+        raise Rejected(Reason.VICTIM_IDENTIFIED_ELSEWHERE, match.leaf.path)
+
+
+def check_content(alert: Alert, *, confirmed: bool) -> None:
+    """Refuse *alert* for what its content says, or may say.
+
+    Args:
+        alert: What would be published.
+        confirmed: Its originator has said that what the warnings show is meant.
+
+    Raises:
+        Unconfirmed: A warning must be confirmed first.
+        Rejected: As `refuse_content`; no confirmation helps.
+    """
+    refuse_content(alert)
+    if not confirmed:
+        refuse_unconfirmed(content_warnings(alert))
+
+
+def refuse_unconfirmed(found: Iterable[AlertWarning]) -> None:
+    """Refuse an alert that has one of *found* to be confirmed.
+
+    Raises:
+        Unconfirmed: With all of them.
+    """
+    if asked := [(each.path, each.code.value) for each in found if each.confirm]:
+        raise Unconfirmed(asked)
 
 
 def _refuse_dates(alert: Alert) -> None:
     written = alert.label.originated_at
-    for leaf in dates_in(alert):
+    # Those of the label are for accept and route to look at: they end an alert's life.
+    wishes = leaves_of(alert.distribution, ("distribution",), _DATES)
+    for leaf in wishes + leaves_of(alert.compartments, ("compartments",), _DATES):
         bounds = next((mark for mark in leaf.marks if isinstance(mark, Bounds)), EVENT)
         day = first_day(leaf.value) if isinstance(leaf.value, datetime) else leaf.value
         if not bounds.hold(day, written):
             raise Rejected(bounds.reason, leaf.path)
-
-
-def dates_in(alert: Alert) -> Iterator[Leaf]:
-    """Yield the dates of *alert* but those of its label, which accept and route look at."""
-    for part in ("distribution", "compartments"):
-        for leaf in leaves_of(getattr(alert, part), (part,)):
-            if leaf.kind is DATE:
-                yield leaf
 
 
 def _refuse_children(alert: Alert) -> None:

@@ -12,6 +12,7 @@ from broker.model.compartment import compartments_in
 from broker.model.decision import Outcome, Plan, Verdict
 from broker.model.preview import Effect, Preview, PreviewRow, RuleSaid
 from broker.model.warning import AlertWarning
+from broker.pipeline.content_warnings import content_warnings
 from broker.pipeline.identifying import identifying
 from broker.pipeline.label_warnings import reach_warnings, time_warnings
 from broker.policy.acquainted import Acquaintance, acquaintance, known_names
@@ -31,7 +32,7 @@ def preview(
         alert: What would be published.
         decider: The bundle in force.
         moment: For which moment, epoch milliseconds.
-        found: What `identifying` found in it, where it was asked before.
+        found: What `found_in` found in it, where it was asked before.
     """
     facts = facts_at(alert.label, alert.distribution, moment)
     plan = decider.plan(view_of(alert.label, alert.distribution), facts)
@@ -39,7 +40,7 @@ def preview(
     receives = rows.of(plan, Verdict.RELEASE)
     known = known_names(decider.bundle.community, alert.label.originator)
     warnings: tuple[AlertWarning, ...] = (
-        *(identifying(alert) if found is None else found),
+        *(found_in(alert) if found is None else found),
         *time_warnings(alert.label, alert.distribution, moment),
         *reach_warnings(alert, decider, known),
     )
@@ -49,6 +50,11 @@ def preview(
         withheld=rows.of(plan, Verdict.WITHHOLD),
         warnings=warnings,
     )
+
+
+def found_in(alert: Alert) -> tuple[AlertWarning, ...]:
+    """Return what to look at in the content of *alert*; a long one may take a second."""
+    return (*identifying(alert), *content_warnings(alert))
 
 
 class _Rows:

@@ -8,7 +8,13 @@ from broker.client.http.link import Answer, Ask
 from broker.client.http.retrying import retry_after
 from broker.client.payload import Form, Payload
 from broker.client.publisher import Published, State
-from broker.errors import GatewayRefused, GatewayUnavailable, KafkaUnavailable, Rejected
+from broker.errors import (
+    GatewayRefused,
+    GatewayUnavailable,
+    KafkaUnavailable,
+    Rejected,
+    Unconfirmed,
+)
 from broker.model.exchange import BatchAnswer, PublishResult, PublishState
 from broker.model.reason import Reason
 
@@ -94,6 +100,8 @@ def _outcome(payload: Payload, result: PublishResult, asked: float | None) -> Ou
 
 def _refusal(result: PublishResult) -> Rejected:
     fault = result.errors[0] if result.errors else None
+    if fault is not None and fault.code == Reason.WARNINGS_UNCONFIRMED:
+        return Unconfirmed((each.path, each.code) for each in result.errors[1:])
     known = fault is not None and fault.code in Reason.__members__
     if fault is None or not known:
         return Rejected(Reason.UNEXPECTED)

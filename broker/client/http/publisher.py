@@ -112,31 +112,36 @@ class HttpPublisher:
         """Disconnect; what is in the journal waits for the next publisher."""
         await self._open.aclose()
 
-    async def publish(self, alert: Alert) -> Published:
-        """Send *alert*, and return once every in-sync replica has it, or our journal.
+    async def publish(self, alert: Alert, *, confirm_warnings: bool = False) -> Published:
+        """Send *alert*; return once every in-sync replica has it, or our journal.
 
-        After `KafkaUnavailable` the alert may or may not have been written. Publish it again
-        with this publisher or one with the same key: the pipeline takes it once.
+        With *confirm_warnings*, what its warnings show is meant.
+
+        After `KafkaUnavailable` the alert may have been written, or not. Publish it again with
+        this publisher or one with the same key: the pipeline takes it once.
 
         Raises:
+            Unconfirmed: Its warnings must be confirmed first; nothing was sent.
             Rejected: It will never be taken; with the reason.
-            GatewayUnavailable: The gateway, or Kafka behind it, did not answer in time, and
-                there is no journal, or no room in it.
+            GatewayUnavailable: No answer in time, and there is no journal, or no room in it.
             GatewayRefused: The gateway does not let us in.
         """
-        (outcome,) = await self._publish([payload_of(alert, self._encoder, self._form)])
+        made = payload_of(alert, self._encoder, self._form, confirmed=confirm_warnings)
+        (outcome,) = await self._publish([made])
         if isinstance(outcome, Published):
             return outcome
         raise outcome
 
-    async def publish_all(self, alerts: Iterable[Alert]) -> AsyncIterator[Attempt]:
+    async def publish_all(
+        self, alerts: Iterable[Alert], *, confirm_warnings: bool = False
+    ) -> AsyncIterator[Attempt]:
         """Publish *alerts* and yield what became of each, in their order.
 
         One that is refused stops none of the others. Revisions of one alert keep their order.
         """
         batch, refused = self._batch(), list[tuple[Alert, Rejected | None]]()
         for alert in alerts:
-            payload = self._payload(alert)
+            payload = self._payload(alert, confirmed=confirm_warnings)
             if isinstance(payload, Payload):
                 if not batch.takes(payload):
                     for attempt in await self._attempts(batch, refused):
@@ -203,9 +208,9 @@ class HttpPublisher:
     def _batch(self) -> Batch:
         return Batch(*self._most)
 
-    def _payload(self, alert: Alert) -> Payload | Rejected:
+    def _payload(self, alert: Alert, *, confirmed: bool) -> Payload | Rejected:
         try:
-            return payload_of(alert, self._encoder, self._form)
+            return payload_of(alert, self._encoder, self._form, confirmed=confirmed)
         except Rejected as rejected:
             return rejected
 

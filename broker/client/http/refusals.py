@@ -3,7 +3,13 @@
 from pydantic import ValidationError
 
 from broker.client.http.retrying import PASSING, retry_after
-from broker.errors import GatewayRefused, GatewayUnavailable, KafkaUnavailable, Rejected
+from broker.errors import (
+    GatewayRefused,
+    GatewayUnavailable,
+    KafkaUnavailable,
+    Rejected,
+    Unconfirmed,
+)
 from broker.model.exchange import Fault, ProblemDetails
 from broker.model.reason import Reason
 
@@ -25,6 +31,8 @@ def error_of(status: int, body: bytes, asked: str | None) -> Rejected | KafkaUna
         return GatewayUnavailable(code, retry_after(asked))
     if status in _OF_THE_CONTENT and details is not None:
         fault = details.errors[0] if details.errors else Fault(path="", code=code)
+        if details.code == Reason.WARNINGS_UNCONFIRMED:
+            return Unconfirmed((each.path, each.code) for each in details.errors[1:])
         if fault.code in Reason.__members__:
             return Rejected(Reason(fault.code), fault.path)
     return GatewayRefused(code)

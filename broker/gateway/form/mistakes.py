@@ -73,6 +73,7 @@ _MENDED = {
     Reason.TEXT_BLANK: "Write something that can be read",
     Reason.TEXT_CONTROL: "Type this again: it has a sign that cannot be seen",
     Reason.TEXT_DIRECTION: "Type this again: it has a sign that cannot be seen",
+    Reason.VICTIM_IDENTIFIED_ELSEWHERE: "This is a person affected. Write it only with the person",
     Reason.TEXT_LINE_BREAK: "Write this in one line",
 }
 

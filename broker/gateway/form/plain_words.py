@@ -37,6 +37,8 @@ RECIPIENTS = {
 }
 
 _FOUND = {
+    WarningCode.VICTIM_NAME_ELSEWHERE: "is also the name of a person affected",
+    WarningCode.VICTIM_NUMBER_ELSEWHERE: "is also a number of a person affected",
     WarningCode.NAME_IN_SUMMARY: "looks like a person's name",
     WarningCode.SOURCE_IN_SUMMARY: "may tell who told you",
     WarningCode.DOCUMENT_NUMBER_IN_SUMMARY: "looks like the number of a document",
@@ -53,6 +55,7 @@ _FOUND = {
 _ABOUT_ALL = {
     WarningCode.REACHES_NOBODY: "As it stands, nobody would receive this report.",
     WarningCode.REACHES_ONLY_ORIGINATOR: "As it stands, only you would receive this report.",
+    WarningCode.MINOR_NOT_SHOWN: "You say that all are adults. Give their ages if you know them.",
     WarningCode.MINOR_UNKNOWN_WITHHOLDS: "More could be seen if you knew that all are adults.",
     WarningCode.CONSENT_UNKNOWN_WITHHOLDS: "More could be seen if the people affected agreed.",
     WarningCode.CONSENT_SCOPE_WITHHOLDS: "They agreed, but you ticked nobody who may see it.",

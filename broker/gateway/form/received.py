@@ -8,6 +8,9 @@ from broker.gateway.form.entrance import Entrance, SignInFirst, Visitor
 from broker.gateway.form.typed import Typed, fields_in, typed_in
 from broker.gateway.problems import Problem
 
+#: The box of the review that says that what it marked is meant.
+CONFIRM = "confirm_warnings"
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -17,11 +20,13 @@ class Received:
         visitor: Who sent it.
         typed: The report in it.
         is_genuine: A page of this session sent it; without that, nothing is done.
+        confirmed: Who sent it has ticked that what the review marked is meant.
     """
 
     visitor: Visitor
     typed: Typed
     is_genuine: bool
+    confirmed: bool = False
 
 
 async def received(request: Request, entrance: Entrance) -> Received:
@@ -37,4 +42,5 @@ async def received(request: Request, entrance: Entrance) -> Received:
     except Problem as problem:
         raise SignInFirst(problem, typed) if problem.status == 401 else problem from None
     token = fields.get("token", [""])[0]
-    return Received(visitor, typed, entrance.sessions.is_genuine(token, visitor.session))
+    genuine = entrance.sessions.is_genuine(token, visitor.session)
+    return Received(visitor, typed, genuine, confirmed=fields.get(CONFIRM) == ["YES"])

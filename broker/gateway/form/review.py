@@ -1,5 +1,6 @@
 """Before sending: who would see what, in plain words, and what in the text may name somebody."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fastapi import Request
@@ -12,6 +13,8 @@ from broker.gateway.form.capitals import possible_names
 from broker.gateway.form.drafting import draft_of
 from broker.gateway.form.entrance import Entrance, Visitor
 from broker.gateway.form.typed import Typed
+from broker.model.alert import Alert
+from broker.model.leaves import leaves_of
 from broker.model.preview import Preview, PreviewRow
 from broker.model.warning import AlertWarning
 from broker.pipeline.preview import preview
@@ -64,16 +67,17 @@ def reviewed(
     shown = preview(alert, doors.decider, doors.clock())
     return entrance.page(
         request, visitor, "review", status,
-        typed=typed, error=error, answers=answers_of(typed), **_told(shown, typed),
+        typed=typed, error=error, answers=answers_of(typed), **_told(alert, shown, typed),
     )  # fmt: skip
 
 
-def _told(shown: Preview, typed: Typed) -> dict[str, Any]:
+def _told(alert: Alert, shown: Preview, typed: Typed) -> dict[str, Any]:
     about = [plain_words.about_all(each.code) for each in shown.warnings]
     return {
         "readers": [_reader(row) for row in sorted(shown.receives, key=_sees_most_first)],
         "nobody_learns": _nobody(shown),
-        "findings": _findings(shown, typed),
+        "findings": _findings(alert, shown, typed),
+        "to_confirm": any(each.confirm for each in shown.warnings),
         "remarks": list(dict.fromkeys(each for each in about if each)),
     }
 
@@ -93,20 +97,22 @@ def _nobody(shown: Preview) -> list[str]:
     return plain_words.parts(tuple(part for part in plain_words.PARTS if part in held))
 
 
-def _findings(shown: Preview, typed: Typed) -> list[Finding]:
-    found = [f for each in shown.warnings if (f := _finding(each, typed))]
+def _findings(alert: Alert, shown: Preview, typed: Typed) -> list[Finding]:
+    written = {leaf.path: leaf.value for leaf in leaves_of(alert)}
+    found = [f for each in shown.warnings if (f := _finding(each, written))]
     known = " ".join(each.text for each in found)
     elsewhere = [typed.one(name) for name in _NAMES_OF_THINGS]
     guesses = [g for name in _TEXTS for g in possible_names(typed.one(name), elsewhere)]
-    return found + [Finding(g, "may be somebody's name") for g in guesses if g not in known]
+    once = {each.text: each for each in reversed(found)}
+    guessed = [Finding(g, "may be somebody's name") for g in guesses if g not in known]
+    return [*reversed(once.values()), *guessed]
 
 
-def _finding(warning: AlertWarning, typed: Typed) -> Finding | None:
+def _finding(warning: AlertWarning, written: Mapping[str, str]) -> Finding | None:
     says = plain_words.found_in_text(warning.code)
-    if says is None or warning.start is None:
+    if says is None or warning.path not in written:
         return None
-    text = typed.one(warning.path.rpartition(".")[2])
-    return Finding(text[warning.start : warning.end], says)
+    return Finding(written[warning.path][warning.start : warning.end], says)
 
 
 _ASKED = {

@@ -7,7 +7,7 @@ nothing typed is ever in an address or a log.
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from broker.errors import Rejected
+from broker.errors import Rejected, Unconfirmed
 from broker.gateway.doors import Doors
 from broker.gateway.form import following, questions
 from broker.gateway.form.countries import OFFERED
@@ -29,6 +29,7 @@ _SENT_BEFORE = Mistake(
     "You have sent this report before, and changed it since. To send it as a new report, go on; "
     "and withdraw the old one in the list of your reports",
 )
+_UNCONFIRMED = "Look at what is marked below. If it is meant so, tick that it is, and send again."
 _UNAVAILABLE = "It is not sent yet: the system cannot take it just now. Try again in a minute."
 #: Parts of the form that are closed until something in them was typed, or must be mended.
 _CLOSED = {
@@ -130,10 +131,15 @@ def _refused(request: Request, doors: Doors, entrance: Entrance, came: Received)
 
 async def _sent(request: Request, doors: Doors, entrance: Entrance, came: Received) -> Response:
     try:
-        alert_id = await send(doors, came.visitor.caller.unit, came.typed)
+        unit = came.visitor.caller.unit
+        alert_id = await send(doors, unit, came.typed, confirmed=came.confirmed)
     except AlreadySent:
         anew = came.typed.anew()
         return form_page(request, entrance, came.visitor, anew, [_SENT_BEFORE], 409)
+    except Unconfirmed:
+        return reviewed(
+            request, doors, entrance, came.visitor, came.typed, status=422, error=_UNCONFIRMED
+        )
     except Rejected as rejected:
         return _mended(request, entrance, came, rejected)
     except NotSent:

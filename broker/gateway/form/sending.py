@@ -18,17 +18,18 @@ class NotSent(LaliError):
     """Kafka did not say that it has the report. Sent again as it is, it is published once."""
 
 
-async def send(doors: Doors, unit: str, typed: Typed) -> UUID:
+async def send(doors: Doors, unit: str, typed: Typed, *, confirmed: bool) -> UUID:
     """Publish a report of *unit*; return the id of its alert, the same however often it comes.
 
     Raises:
         AlreadySent, NotSent: As they say.
+        Unconfirmed: It has warnings that must be *confirmed*, and they are not.
         Rejected: It cannot be published.
     """
     asked = Asked.of(unit, f"form-{typed.draft}", typed.body())
     draft = draft_of(typed, doors.community.units[unit])
     try:
-        (done,) = await published(doors, unit, [draft], asked)
+        (done,) = await published(doors, unit, [draft], asked, confirmed=confirmed)
     except KeyReused:
         raise AlreadySent from None
     except StorageUnavailable:

@@ -43,6 +43,12 @@ def births_in(text: str, own: Collection[date]) -> Iterator[Span]:
             yield start, end
 
 
+def own_births_in(text: str, own: Collection[date]) -> Iterator[date]:
+    """Yield those of *own* that stand in *text*, in whatever writing."""
+    for _, _, dates in _dates(text):
+        yield from (day for day in dates if day in own)
+
+
 def _dates(text: str) -> Iterator[tuple[int, int, set[date]]]:
     for found in _YEAR_FIRST.finditer(text):
         year, month, day = map(int, found.groups())

@@ -18,6 +18,10 @@ _PLAIN = str.maketrans(
     {"đ": "d", "ð": "d", "ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i", "ŋ": "ng"}
 )
 _NO_APOSTROPHES = dict.fromkeys(map(ord, APOSTROPHES))
+_ASCII_BARE = {code: None for code in range(128) if not chr(code).isalnum()} | {
+    code: chr(code).lower() for code in range(ord("A"), ord("Z") + 1)
+}
+_NO_WORD = re.compile(r"[\W_]+")
 _DOUBLED = re.compile(r"([aeiou])\1+")
 
 
@@ -25,6 +29,14 @@ def _is_dropped(char: str) -> bool:
     if char < "\u0080":
         return char == "'"
     return "\u0300" <= char <= "\u036f" or unicodedata.category(char) == "Cf"
+
+
+def _dropped() -> str:
+    others = (chr(code) for code in (*range(0x80, 0x20000), *range(0xE0000, 0xE0080)))
+    return re.escape("".join(("'", *(char for char in others if _is_dropped(char)))))
+
+
+_DROPPED = re.compile(f"[{_dropped()}]")
 
 
 def _within_words() -> str:
@@ -43,7 +55,14 @@ def fold(text: str) -> str:
         return text.translate(_NO_APOSTROPHES).casefold()
     bare = unicodedata.normalize("NFKD", text.translate(_NO_APOSTROPHES)).casefold()
     again = unicodedata.normalize("NFKD", bare).translate(_PLAIN)
-    return "".join(char for char in again if not _is_dropped(char))
+    return _DROPPED.sub("", again)
+
+
+def bare(text: str) -> str:
+    """Return *text* folded, and only its letters and digits."""
+    if text.isascii():
+        return text.translate(_ASCII_BARE)
+    return _NO_WORD.sub("", fold(text))
 
 
 def loose(folded: str) -> str:

@@ -7,7 +7,7 @@ is enough to be known by on a small island, so words alone count, with the limit
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cached_property
 from itertools import pairwise
 
@@ -56,6 +56,11 @@ class Text:
         """The same text without spaces."""
         return Squeezed(self.written)
 
+    @property
+    def spelt(self) -> Set[str]:
+        """Its words, loosely spelt."""
+        return self._loose.keys()
+
     def exact(self, token: str) -> Sequence[int]:
         """Return where *token* stands, by number of the word; long ones loosely spelt, too."""
         similar = loose(token)
@@ -91,6 +96,10 @@ class Names:
     def __init__(self, names: Iterable[str]) -> None:
         self._runs: set[tuple[str, ...]] = set()
         self._alone: set[str] = set()
+        #: Names and words by how their first word is loosely spelt: a text is asked for all
+        #: of them at once.
+        self._firsts: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+        self._single: dict[str, set[str]] = defaultdict(set)
         self._telling: set[str] = set()
         self._unspaced: set[str] = set()
         self._names_with: dict[str, set[int]] = defaultdict(set)
@@ -99,6 +108,9 @@ class Names:
                 self._unspaced.add("".join(char for char in fold(name) if char.isalnum()))
             else:
                 self._take(number, name)
+
+    def __bool__(self) -> bool:
+        return bool(self._runs or self._alone or self._unspaced)
 
     def spans_in(self, text: Text) -> set[Span]:
         """Return where *text* says one of the names."""
@@ -110,6 +122,22 @@ class Names:
             *(span for name in self._unspaced for span in _unspaced(text, name)),
         }
 
+    def whole_in(self, text: Text) -> set[Span]:
+        """Return where *text* says enough of one of the names to tell the person.
+
+        All of it, two of its words side by side, or the one word that it is. A word alone of
+        a longer name may be a relative's, and is left to `spans_in`.
+        """
+        there = text.spelt
+        runs = (run for first in self._firsts.keys() & there for run in self._firsts[first])
+        single = (token for like in self._single.keys() & there for token in self._single[like])
+        return {
+            *(span for run in runs for span in text.run(run)),
+            *self._pairs_in(text),
+            *(span for token in single for span in _alone(text, token)),
+            *(span for name in self._unspaced for span in _unspaced(text, name)),
+        }
+
     def _take(self, number: int, name: str) -> None:
         chunks = [(chunk, tokens_of(chunk)) for chunk in name.split()]
         plain = [token for chunk, tokens in chunks if not _numbered(chunk) for token in tokens]
@@ -118,6 +146,7 @@ class Names:
         for tokens in (whole, plain, *numbered):
             if len(tokens) > 1 and any(len(token) > 1 for token in tokens):
                 self._runs.add(tuple(tokens[:_LONGEST]))
+                self._firsts[loose(tokens[0])].add(tuple(tokens[:_LONGEST]))
         telling = [token for token in plain if token not in NEVER_ALONE][:_LONGEST]
         self._telling.update(telling)
         for token in telling:
@@ -126,6 +155,9 @@ class Names:
         # Written as one word, such as Xiao Ming as Xiaoming.
         joined = [a + b for a, b in pairwise(plain) if len(a + b) >= _SHORTEST_LOOSE]
         nicknames = [tokens[0] for tokens in numbered if len(tokens) == 1]
+        whole = telling if len(telling) == 1 else joined
+        for token in filter(_may_be_alone, (*whole, *nicknames)):
+            self._single[loose(token)].add(token)
         self._alone.update(t for t in (*telling, *joined, *nicknames) if _may_be_alone(t))
 
     def _pairs_in(self, text: Text) -> Iterator[Span]:
