@@ -11,7 +11,7 @@ from broker.model.alert import Alert, Compartments
 from broker.model.content import Document, Person
 from broker.model.warning import AlertWarning, WarningCode
 from broker.pipeline.identifying import dates, numbers, whereabouts
-from broker.pipeline.identifying.names import Names, Span, Text, tokens_of
+from broker.pipeline.identifying.names import Names, Span, Text, merged, tokens_of
 
 #: Fields of the summary, by their paths in the alert.
 _FIELDS = ("headline", "text")
@@ -28,7 +28,7 @@ def identifying(alert: Alert) -> tuple[AlertWarning, ...]:
         for name in _FIELDS
         if (text := getattr(summary, name))
         for code, spans in held.found_in(Text(text, held.elsewhere))
-        for start, end in _merged(spans)
+        for start, end in merged(spans)
     )
 
 
@@ -121,14 +121,3 @@ def _regions(alert: Alert, people: list[Person]) -> set[str]:
     label = alert.label
     found = {*label.countries_origin, *label.countries_transit, *label.countries_destination}
     return found | {land for person in people for land in person.citizenships}
-
-
-def _merged(spans: Iterable[Span]) -> list[Span]:
-    """Return *spans* in order, those that overlap or touch as one."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1] + 1:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        else:
-            merged.append((start, end))
-    return merged

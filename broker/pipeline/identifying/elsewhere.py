@@ -20,7 +20,7 @@ from broker.model.warning import WarningCode
 from broker.model.zone import read_zone
 from broker.pipeline.identifying.dates import own_births_in
 from broker.pipeline.identifying.fold import Squeezed, bare, fold, loose
-from broker.pipeline.identifying.names import Names, Span, Text
+from broker.pipeline.identifying.names import Names, Span, Text, merged
 from broker.pipeline.identifying.protected import Named, Protected, Wanted
 
 #: Below this, nothing identifies anybody.
@@ -129,7 +129,7 @@ class Elsewhere:
             if leaf.kind is not TEXT or not finder:
                 continue
             if _is_free(leaf):
-                for span in sorted(finder.whole_in(self._text(leaf))):
+                for span in merged(finder.whole_in(self._text(leaf))):
                     yield Match(WarningCode.VICTIM_NAME_ELSEWHERE, leaf, span, exact=False)
             elif "<<" in leaf.value and _is_named_in_zone(finder, leaf.value):
                 yield Match(WarningCode.VICTIM_NAME_ELSEWHERE, leaf, None, exact=False)

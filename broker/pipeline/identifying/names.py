@@ -225,3 +225,14 @@ def _unspaced(text: Text, wanted: str) -> Iterator[Span]:
         end = found + len(wanted)
         yield text.squeezed.at[found], text.squeezed.at[end - 1] + 1
         found = text.squeezed.text.find(wanted, end)
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Return *spans* in order, those that overlap or touch as one."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1] + 1:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
