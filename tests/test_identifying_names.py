@@ -3,7 +3,8 @@
 import pytest
 from summaries import OKINAS, codes_in, person
 
-from broker.model.content import Conveyance, Conveyances, Leg, Movement, Role, Source, Suspects
+from broker.model.content import Role, Source, Suspects
+from broker.model.travel import Conveyance, Conveyances, Place, Places
 from broker.model.warning import WarningCode as Code
 
 #: A name as the alert has it, and as a text may write it.
@@ -88,11 +89,11 @@ def test_suspects_aliases_and_sources_are_people_too():
 
 def test_places_and_vessels_of_the_alert_are_not_its_people():
     tanna = person("Rolinas Tanna")
-    movement = Movement(legs=(Leg(kind="TRANSIT", place="Tanna, south"),))
+    places = Places(items=(Place(name="Tanna, south"),))
     vessel = Conveyances(items=(Conveyance(kind="VESSEL", name="Rolinas 7"),))
 
     text = "The Rolinas leaves Tanna"
     assert codes_in(text, tanna) == {Code.NAME_IN_SUMMARY}
-    assert codes_in(text, tanna, movement=movement, conveyances=vessel) == set()
+    assert codes_in(text, tanna, places=places, conveyances=vessel) == set()
     both = "Rolinas Tanna is on board"
-    assert codes_in(both, tanna, movement=movement, conveyances=vessel) == {Code.NAME_IN_SUMMARY}
+    assert codes_in(both, tanna, places=places, conveyances=vessel) == {Code.NAME_IN_SUMMARY}
