@@ -113,7 +113,14 @@ async def test_what_the_summary_gives_away_is_pointed_at_and_not_repeated(door):
             "path": "compartments.summary.headline",
             "start": 0,
             "end": 18,
-        }
+        },
+        {
+            "code": "VICTIM_NAME_ELSEWHERE",
+            "path": "compartments.summary.headline",
+            "start": 0,
+            "end": 18,
+            "confirm": True,
+        },
     ]
     assert "estarae" not in json.dumps(body).casefold()
 

@@ -43,7 +43,7 @@ BIRTH = Bounds(Reason.BIRTH_DATE_INVALID, None, 0)
 PAPER = Bounds(Reason.DOCUMENT_DATE_INVALID, 50, 50)
 EMBARGO = Bounds(Reason.EMBARGO_INVALID, 50, 10)
 #: Everything else: what happened, and what is planned.
-EVENT = Bounds(Reason.EVENT_DATE_INVALID, 50, 5)
+EVENT = Bounds(Reason.EVENT_DATE_INVALID, 50, 10)
 
 BirthDate = Annotated[date, BIRTH]
 PaperDate = Annotated[date, PAPER]
