@@ -10,7 +10,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from broker.cli import print_json
-from broker.cli.policy_proofs import idle_findings, prove, why_not_analysed
+from broker.cli.policy_proofs import idle_findings, prove, weaken, why_not_analysed
 from broker.cli.warnings import warning_line, warnings_of
 from broker.cli.who import answer
 from broker.clock import epoch_ms
@@ -34,6 +34,7 @@ app = cyclopts.App(
     name="policy", help="Check, test and prove a bundle; ask who would see an alert."
 )
 app.command(prove)
+app.command(weaken)
 
 Json = Annotated[bool, Parameter(negative="")]
 

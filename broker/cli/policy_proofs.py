@@ -1,6 +1,7 @@
-"""`lali policy prove`: what a bundle can never do, over every label."""
+"""`lali policy prove` and `weaken`: what a bundle can never do, and what watches over it."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,6 +61,41 @@ def prove(*, bundle: Path | None = None, json: Json = False) -> None:
         )
     whole = properties.all and len(proofs.proved) == len(properties.all)
     sys.exit(0 if whole else 1)
+
+
+def weaken(*, bundle: Path | None = None, verbose: Json = False, json: Json = False) -> None:
+    """Weaken a bundle in every place and see that a property or a case notices.
+
+    Each forbid is left out and each part of each condition loosened, one at a time. What
+    nothing catches must be named in `weakening.toml` of the bundle, with why. Needs z3.
+
+    Example: `lali policy weaken --verbose`
+
+    Args:
+        bundle: Folder of the bundle; the one in the settings if not given.
+        verbose: Show what caught each, too.
+        json: Print one JSON object.
+    """
+    need_solver()
+    from broker.policy.proof.properties import read_properties
+    from broker.policy.proof.weakening import weaken as weaken_all
+
+    read = load_bundle(bundle or load_settings().bundle)
+    found = weaken_all(read, read_properties(read))
+    if json:
+        print_json({"tried": found.tried, **asdict(found)})
+    else:
+        for group, names in asdict(found).items():
+            if verbose or group in ("uncaught", "stale"):
+                for name in names:
+                    print(f"{group.replace('_', ' ')}: {name}")  # noqa: T201
+        print(  # noqa: T201
+            f"{found.tried} weakened: {len(found.by_property)} caught by a property, "
+            f"{len(found.by_case)} by a case, {len(found.harmless)} harmless here, "
+            f"{len(found.named)} named, {len(found.uncaught)} caught by nothing, "
+            f"{len(found.stale)} named in vain"
+        )
+    sys.exit(1 if found.uncaught or found.stale else 0)
 
 
 def why_not_analysed(found: list[Finding]) -> str | None:

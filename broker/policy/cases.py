@@ -22,7 +22,7 @@ from pydantic import Field
 from broker.errors import BundleInvalid, Rejected
 from broker.model.base import Model
 from broker.model.compartment import Compartment, compartments_in
-from broker.model.decision import Decision, Verdict
+from broker.model.decision import Decision, Recipient, Verdict
 from broker.model.label import Distribution, Label
 from broker.model.reason import Reason
 from broker.policy.decide import Decider, view_of
@@ -147,6 +147,14 @@ def try_cases(decider: Decider) -> list[Tried]:
             raise BundleInvalid([f"{file}: {case.name}: {fault}"]) from None
         tried.append(Tried(file, case, decision, tuple(_differences(case.expect, decision))))
     return tried
+
+
+def try_case(decider: Decider, case: Case) -> tuple[str, ...]:
+    """Return how what is decided for one case differs from what it expects."""
+    outcome = decider.outcomes(_view(case), _facts(case), only=case.feed)[case.feed]
+    recipient = Recipient(case.feed, "", "")
+    decision = Decision(recipient, outcome, decider.bundle.digest)
+    return tuple(_differences(case.expect, decision))
 
 
 def _facts(case: Case) -> Facts:

@@ -100,9 +100,11 @@ class Decider:
         withheld = Outcome(Verdict.WITHHOLD, 0, (), Reason.NO_RULE_PERMITS)
         return Decision(nobody, withheld, self.bundle.digest)
 
-    def outcomes(self, view: Mapping[str, Any], facts: Facts) -> dict[str, Outcome]:
-        """Return the outcome for every active feed, without the cache."""
-        return self._outcomes(self._reduce(view), facts)
+    def outcomes(
+        self, view: Mapping[str, Any], facts: Facts, only: str | None = None
+    ) -> dict[str, Outcome]:
+        """Return the outcome for every active feed, or for one *only*, without the cache."""
+        return self._outcomes(self._reduce(view), facts, only)
 
     def _reduce(self, view: Mapping[str, Any]) -> Reduced:
         # Units are named, and nothing larger: whoever names a community for RED, or for a
@@ -126,11 +128,15 @@ class Decider:
         groups = [PlanGroup(outcome, tuple(found)) for outcome, found in grouped.items()]
         return make_plan(self.bundle.digest, tuple(sorted(groups, key=_releases_first)))
 
-    def _outcomes(self, reduced: Reduced, facts: Facts) -> dict[str, Outcome]:
+    def _outcomes(
+        self, reduced: Reduced, facts: Facts, only: str | None = None
+    ) -> dict[str, Outcome]:
         evaluation = self._evaluation(reduced)
         made: dict[tuple[Any, ...], Outcome] = {}
         outcomes = {}
         for feed in self._feeds:
+            if only not in (None, feed.id):
+                continue
             key = self._shared(feed, reduced)
             if key not in made:
                 context = context_of(feed, expired=facts.expired, embargoed=facts.embargoed)
