@@ -10,6 +10,7 @@ from broker.policy.decide import Decider
 from broker.policy.ordinary.reach import unreached
 from broker.policy.proof.findings import decides_nothing
 from broker.policy.proof.properties import read_properties
+from broker.resources import shipped
 
 _SCOPE = '(principal, action in Lali::Action::"everything", resource)'
 _PERMIT = f'@id("open") permit {_SCOPE} when {{ resource.tlp == "AMBER" }};'
@@ -106,3 +107,13 @@ def test_ordinary_alerts_reach_whom_they_must(tmp_path, tlp):
             "an ordinary one (tlp = GREEN): reaches nobody but its originator",
             "an ordinary one (tlp = GREEN): does not reach f2 (no rule permits)",
         ]
+
+
+@pytest.mark.filterwarnings("ignore:Cyclopts application invoked:UserWarning")
+def test_the_bundle_to_copy_passes_its_own_check_and_cases(lali):
+    folder = shipped("policies") / "three-agencies"
+    for command in ("check", "test"):
+        code, out, err = lali("policy", command, "--bundle", folder)
+        assert (code, err) == (0, ""), out
+    readme = (folder / "README.md").read_text()
+    assert all(f"`{rule.id}`" in readme for rule in load_bundle(folder).rules.rules)
