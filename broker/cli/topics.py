@@ -1,7 +1,6 @@
 """`lali topics`: the topics that this community needs."""
 
 import asyncio
-import sys
 from typing import Annotated
 
 import cyclopts
@@ -34,7 +33,6 @@ def apply(*, mend: Annotated[bool, Parameter(negative="")] = False) -> None:
         console.print(f"{difference}{': set' if mend else ''}", markup=False, soft_wrap=True)
     if found and not mend:
         console.print("[yellow]set what differs[/]: lali topics apply --mend")
-        sys.exit(1)
 
 
 @app.command(name="list")

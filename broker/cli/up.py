@@ -57,6 +57,7 @@ def up(*, secure: Annotated[bool, Parameter(negative="")] = False) -> None:
             if secure:
                 provision(parts)
             folder = make_development_keys(settings, parts.community)
+            asyncio.run(make_parts(settings).mend_topics_made_before())
             _serve(settings, folder)
         finally:
             note_running(settings.data_folder, None)
@@ -110,6 +111,8 @@ def _serve(settings: Settings, api_keys: Path | None = None) -> None:
     parts = make_parts(settings)
     created = asyncio.run(parts.apply_topics())
     console = Console(stderr=True)
+    for difference in asyncio.run(parts.topic_differences()):
+        console.print(f"{difference}: lali topics apply --mend", markup=False, soft_wrap=True)
     how = "on TLS" if parts.connection("topics").security else "in plaintext, without passwords"
     console.print(
         f"[bold]Lali is up[/] on {settings.servers()} ({how}), {len(created)} topics created"

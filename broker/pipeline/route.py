@@ -11,6 +11,7 @@ from typing import NamedTuple
 from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.pipeline.accepted import Accepted, read_accepted
+from broker.pipeline.believed_clock import BelievedClock
 from broker.pipeline.known import Decided, Known, KnownLabels, PlanOf, later_tail
 from broker.pipeline.ledger import Held, Holder, Ledger
 from broker.pipeline.project import Projector
@@ -52,6 +53,7 @@ class PartitionRouter:
 
     Attributes:
         ledger: The partition's ledger.
+        clock: Says whether the ledger may forget by the clock.
         counts: How many were decided, duplicates, refused; for status and logs.
     """
 
@@ -63,6 +65,7 @@ class PartitionRouter:
         sealer: ReleaseSealer | None = None,
     ) -> None:
         self.ledger = Ledger()
+        self.clock = BelievedClock()
         self.counts = {"decided": 0, "duplicate": 0, "refused": 0}
         self._known = KnownLabels(plan_of, topics, partition)
         self._records = RouteRecords(topics, partition, sealer.register if sealer else None)
@@ -127,6 +130,8 @@ class PartitionRouter:
         """Add what a transaction owes once: intake marks, and tombstones of the forgotten."""
         for key, offset in self.ledger.staged_marks().items():
             self._records.intake_mark(outbox, key, offset)
+        if not self.clock.may_forget(self._records.now):
+            return
         for alert_id, held in self.ledger.sweep(self._records.now):
             self._records.forgotten(outbox, alert_id, held.holders)
 

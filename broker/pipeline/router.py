@@ -124,6 +124,7 @@ class Router:
             self._lanes[partition] = _Lane(producer, router)
             ledger = [self._topics.ledger]
             async for record in read_to_end(self._connection, ledger, partition=number):
+                router.clock.was(record.timestamp)
                 if (reason := router.ledger.restore(record.key, record.value)) is not None:
                     where = {"partition": number, "offset": record.offset}
                     log.error("ledger.unreadable", reason=reason.value, **where)
