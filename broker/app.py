@@ -140,11 +140,6 @@ class Parts:
         connection = self.connection("topics")
         return await asyncio.to_thread(differences, connection, self.specs())
 
-    async def mend_topics_made_before(self) -> None:
-        """Set the settings of topics that an older version made, on a Kafka of our own."""
-        await self.apply_topics()
-        await self.mend_topics()
-
     async def mend_topics(self) -> list[Difference]:
         """Set those settings, as the administrator; return what was set."""
         connection = connection_as(self.settings, "lali-topics", ADMIN)

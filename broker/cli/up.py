@@ -57,8 +57,7 @@ def up(*, secure: Annotated[bool, Parameter(negative="")] = False) -> None:
             if secure:
                 provision(parts)
             folder = make_development_keys(settings, parts.community)
-            asyncio.run(make_parts(settings).mend_topics_made_before())
-            _serve(settings, folder)
+            _serve(settings, folder, own=True)
         finally:
             note_running(settings.data_folder, None)
 
@@ -107,11 +106,13 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _serve(settings: Settings, api_keys: Path | None = None) -> None:
+def _serve(settings: Settings, api_keys: Path | None = None, *, own: bool = False) -> None:
     parts = make_parts(settings)
     created = asyncio.run(parts.apply_topics())
     console = Console(stderr=True)
-    for difference in asyncio.run(parts.topic_differences()):
+    # An older version made topics whose records carry their writers' times.
+    differences = asyncio.run(parts.mend_topics() if own else parts.topic_differences())
+    for difference in differences if not own else ():
         console.print(f"{difference}: lali topics apply --mend", markup=False, soft_wrap=True)
     how = "on TLS" if parts.connection("topics").security else "in plaintext, without passwords"
     console.print(
