@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from broker.gateway.half_open import HalfOpen
 from broker.gateway.identity.peer import Peer, peer_in
+from broker.gateway.untaken import Untaken
 
 #: Largest request line and headers together, bytes; a token is the largest of them.
 MAX_HEAD_BYTES = 1 << 15
@@ -19,10 +20,16 @@ MAX_HEAD_BYTES = 1 << 15
 HEAD_SECONDS = 20
 #: How long a client may go on with a body after it was answered, seconds.
 UNREAD_SECONDS = 5
+#: How long a client may take nothing of an answer, seconds. A thin link is slow, and takes some.
+UNTAKEN_SECONDS = 30
 
 
 class HeadTooLarge(Exception):
     """Request line and headers are beyond the bound."""
+
+
+class HostInvalid(Exception):
+    """A request without a Host, or with several (RFC 9112 §3.2)."""
 
 
 class PeerProtocol(HttpToolsProtocol):
@@ -32,12 +39,15 @@ class PeerProtocol(HttpToolsProtocol):
     half_open = HalfOpen()
     _tls: dict[object, object] | None = None
     _deadline: asyncio.TimerHandle | None = None
+    _untaken: Untaken | None = None
     _in_head = True
     _head_bytes = 0
+    _is_over = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Read who connected, once the handshake is done."""
         super().connection_made(transport)
+        self._untaken = Untaken(transport, UNTAKEN_SECONDS, self.cut)
         self._expect_head()
         if (secured := transport.get_extra_info("ssl_object")) is not None:
             self._tls = {"tls_version": secured.version(), "peer": _peer(secured)}
@@ -45,6 +55,8 @@ class PeerProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what was waited for."""
         self._head_came()
+        if self._untaken is not None:
+            self._untaken.forget()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -64,23 +76,50 @@ class PeerProtocol(HttpToolsProtocol):
 
         Raises:
             HeadTooLarge: They are beyond the bound; the parser answers 400.
+            HostInvalid: There is no Host, or more than one; likewise.
         """
         self._head_came()
         if len(self.url) + sum(len(n) + len(v) for n, v in self.headers) > MAX_HEAD_BYTES:
             raise HeadTooLarge
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
+            raise HostInvalid
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
         """Read on; a head that does not end is cut off."""
+        if self._is_over:
+            return
         super().data_received(data)
         if self._in_head and not self.transport.is_closing():
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self.send_400_response("Invalid HTTP request received.")
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be read. A whole request that came before it is answered first.
+
+        Its answer says what became of it: it may be published already.
+        """
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            super().send_400_response(msg)
+            return
+        self._is_over = True
+        self._head_came()
+        cycle.keep_alive = False
+
+    def pause_writing(self) -> None:
+        """Wait until the client takes what was sent; for so long as it takes some."""
+        super().pause_writing()
+        if self._untaken is not None:
+            self._untaken.watch()
+
     def on_response_complete(self) -> None:
         """Go on to the next request; a body that nobody wants any more has an end, too."""
         super().on_response_complete()
+        if self._untaken is not None:
+            self._untaken.watch()
         if self.cycle.more_body and not self.transport.is_closing():
             self._deadline = self.loop.call_later(UNREAD_SECONDS, self.transport.close)
 
