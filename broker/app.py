@@ -120,13 +120,13 @@ class Parts:
 
     def rights(self) -> Access:
         """Return who may do what in this community's topics."""
-        feeds = {feed.id: feed.unit for feed in self.community.feeds.values()}
+        feeds = {feed.id: feed.unit for feed in self.community.listed.values()}
         publishers = tuple(self.community.publishers())
         return Access(self.topics, publishers, feeds, tuple(sorted(self.community.units)))
 
     def specs(self) -> list[TopicSpec]:
         """Return every topic that this community needs."""
-        feeds = list(self.community.feeds)
+        feeds = list(self.community.listed)
         return self.topics.specs(self.community.publishers(), feeds, self.settings.replication)
 
     async def apply_topics(self) -> list[str]:
@@ -262,7 +262,7 @@ def make_connectors(parts: Parts) -> dict[str, Connector]:
     """
     return {
         feed.id: make_connector(feed.connector.type, feed.connector.settings, feed.id)
-        for feed in parts.community.feeds.values()
+        for feed in parts.community.listed.values()
         if feed.connector is not None
     }
 
