@@ -153,7 +153,7 @@ def test_the_template_filled_in_by_its_labels_is_read(template, tmp_path):
         Exploitation.FORCED_LABOUR,
         Exploitation.SEXUAL_EXPLOITATION,
     )
-    assert [leg.place for leg in alert.compartments.movement.legs] == ["Lautoka"]
+    assert [place.name for place in alert.compartments.places.items] == ["Lautoka"]
     assert alert.compartments.source.reference == "Caseworker Seven"
     assert "Reason for Outgoing Referral: moved on" in alert.compartments.source.text
     assert split(second.draft).label.consent is Consent.REFUSED

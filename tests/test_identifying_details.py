@@ -3,7 +3,7 @@
 import pytest
 from summaries import FIJI, codes_in, found_in, person
 
-from broker.model.content import Document, Leg, Movement
+from broker.model.content import Document, Place, Places
 from broker.model.warning import WarningCode as Code
 
 SHOWN = [
@@ -39,12 +39,12 @@ def test_what_leads_to_a_person_is_found_though_the_alert_does_not_hold_it(text,
 
 def test_an_address_of_the_alert_is_found_by_its_street():
     home = person("X", address="Behind the cold store, wharf road, Port Vila, Vanuatu")
-    movement = Movement(legs=(Leg(kind="TRANSIT", place="Port Vila"),))
+    places = Places(items=(Place(name="Port Vila"),))
 
-    assert codes_in("She sleeps behind the cold store there", home, movement=movement) == {
+    assert codes_in("She sleeps behind the cold store there", home, places=places) == {
         Code.ADDRESS_IN_SUMMARY
     }
-    assert codes_in("On the way to Port Vila, Vanuatu", home, movement=movement) == set()
+    assert codes_in("On the way to Port Vila, Vanuatu", home, places=places) == set()
 
 
 def test_a_document_of_no_person_counts_too():

@@ -38,6 +38,8 @@ _SAID = {
     WarningCode.EMBARGOED: "nobody receives it before that",
     WarningCode.EMBARGO_AFTER_EXPIRY: "it expires before its embargo passes",
     WarningCode.RED_WITHOUT_NAMED_RECIPIENTS: "TLP:RED is for units that are named, and none is",
+    WarningCode.CHILD_PROTECTION_NOT_REACHED: "no desk that protects children would receive it",
+    WarningCode.ROUTE_UNKNOWN: "somebody is being moved, and no country on the way is given",
     WarningCode.MINOR_UNKNOWN_WITHHOLDS: "who may be a child is protected as one",
     WarningCode.CONSENT_UNKNOWN_WITHHOLDS: "with consent, recipients would see more",
     WarningCode.CONSENT_SCOPE_WITHHOLDS: "consent is given, but for no kind of recipient",

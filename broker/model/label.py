@@ -85,7 +85,7 @@ class Distribution(Model):
     consent_scope: tuple[codes.RecipientClass, ...] = Field(
         (), description="Recipient classes that the people concerned agreed to."
     )
-    onward: codes.Onward = codes.Onward.FORBIDDEN
+    onward: codes.Onward = codes.Onward.ASK
     embargo_until: EmbargoMoment | None = Field(
         None, description="Nothing is released before this."
     )

@@ -17,16 +17,22 @@ from broker.model.text import line_text
 Locode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[A-Z2-9]{3}$")]
 #: ISO 3166-2 code of a country's subdivision.
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
+#: What stands in sentences, addresses and mail addresses, and in no register's entry.
+_NOT_REGISTERED = r",;:?!@\"<>{}\[\]|\\=*#_~^%$+\n\r\t"
 #: A name as registers of ships and companies have it: no sentence and no address fits in.
 RegisterName = Annotated[
     str,
-    StringConstraints(pattern=r"^[\p{L}\p{N}][\p{L}\p{M}\p{N} .'’&/()-]{0,59}$"),
+    StringConstraints(pattern=rf"^[^\s{_NOT_REGISTERED}][^{_NOT_REGISTERED}]{{0,59}}$"),
     AfterValidator(line_text),
 ]
 #: Radio call sign (ITU Radio Regulations, article 19), with the spaces people write in it.
 CallSign = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9 /-]{1,11}$")]
 #: Flight number or registration plate.
-Registration = Annotated[str, StringConstraints(pattern=r"^[\p{L}\p{N}][\p{L}\p{N} .·-]{0,39}$")]
+Registration = Annotated[
+    str,
+    StringConstraints(pattern=rf"^[^\s{_NOT_REGISTERED}][^{_NOT_REGISTERED}]{{0,39}}$"),
+    AfterValidator(line_text),
+]
 
 
 class Conveyance(Model):

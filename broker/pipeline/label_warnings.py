@@ -8,7 +8,15 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from broker.model.alert import Alert
-from broker.model.codes import Answer, Consent, MessageType, RecipientClass, Tlp
+from broker.model.codes import (
+    Answer,
+    Consent,
+    MessageType,
+    Purpose,
+    RecipientClass,
+    Status,
+    Tlp,
+)
 from broker.model.decision import Plan, Verdict
 from broker.model.label import Distribution, Label
 from broker.model.warning import AlertWarning, WarningCode
@@ -59,6 +67,7 @@ def reach_warnings(
         yield _warning(WarningCode.REACHES_NOBODY, "label")
     elif units == {alert.label.originator}:
         yield _warning(WarningCode.REACHES_ONLY_ORIGINATOR, "label")
+    yield from _unprotected(alert.label, reach)
     yield from _withholding(alert, reach)
     yield from _unreached(alert.distribution, reach, known)
 
@@ -88,7 +97,12 @@ class _Reach:
 
     def names(self, units: set[str]) -> set[str]:
         """Return every id that means one of *units*."""
-        return {n for unit in units for n in self.community.names_of(self.community.units[unit])}
+        known = self.community
+        return {name for unit in units for name in known.answers_to(known.units[unit])}
+
+    def purposes(self) -> set[Purpose]:
+        """Return the purposes that it is received for."""
+        return {self.community.feeds[feed].purpose for feed in self._now}
 
     def _seen(self, changed: Mapping[str, Any]) -> dict[str, int]:
         plan = self._decider.plan({**self._view, **changed}, Facts())
@@ -103,6 +117,20 @@ def _masks(plan: Plan) -> Iterator[tuple[str, int]]:
         if group.outcome.verdict is Verdict.RELEASE:
             for recipient in group.recipients:
                 yield recipient.feed, group.outcome.compartments | _KNOWS
+
+
+def _unprotected(label: Label, reach: _Reach) -> Iterator[AlertWarning]:
+    """Yield what keeps somebody from those whose work is to protect them."""
+    desks = {feed.purpose for feed in reach.community.feeds.values()}
+    if label.status is Status.ACTUAL and label.minor is not Answer.NO:
+        child = Purpose.CHILD_PROTECTION
+        if child in desks and child not in reach.purposes():
+            strict = label.tlp in {Tlp.AMBER_STRICT, Tlp.RED, Tlp.UNKNOWN}
+            path = "label.tlp" if strict else "label.countries_destination"
+            yield _warning(WarningCode.CHILD_PROTECTION_NOT_REACHED, path)
+    routed = label.countries_transit or label.countries_destination
+    if label.in_transit is Answer.YES and not routed:
+        yield _warning(WarningCode.ROUTE_UNKNOWN, "label.countries_destination")
 
 
 def _withholding(alert: Alert, reach: _Reach) -> Iterator[AlertWarning]:

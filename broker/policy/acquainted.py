@@ -41,12 +41,14 @@ def known_names(directory: Directory, originator: str) -> frozenset[str]:
         for unit in directory.units.values()
         if acquaintance(directory, originator, unit.id) is Acquaintance.NAMED
     ]
-    return directory.names_of(asks).union(*((unit.id, unit.organisation) for unit in named))
+    ids = ((unit.id, unit.organisation) for unit in named)
+    return directory.names_of(asks).union(directory.countries(), *ids)
 
 
 def every_name(directory: Directory) -> frozenset[str]:
-    """Return every id of a unit, organisation or community."""
-    return frozenset((*directory.units, *directory.organisations, *directory.communities))
+    """Return every id of a unit, organisation or community, and the names of countries."""
+    ids = (*directory.units, *directory.organisations, *directory.communities)
+    return directory.countries().union(ids)
 
 
 def is_civil_society(directory: Directory, unit: Unit) -> bool:

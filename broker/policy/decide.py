@@ -58,7 +58,7 @@ class Decider:
         self._community = community_entities(bundle.community, bundle.schema)
         self._feeds = sorted(bundle.community.feeds.values(), key=lambda feed: feed.id)
         self._names = {
-            unit.id: bundle.community.names_of(unit) for unit in bundle.community.units.values()
+            unit.id: bundle.community.answers_to(unit) for unit in bundle.community.units.values()
         }
         self._looks = {feed.id: self._look(feed) for feed in self._feeds}
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()

@@ -17,6 +17,9 @@ from broker.wire.refusal import validated
 
 M = TypeVar("M", bound=BaseModel)
 
+#: How the name of a country begins, in lists of an alert; no id may.
+_COUNTRY = "country-"
+
 _TABLES: dict[str, type[BaseModel]] = {
     "communities": Community,
     "organisations": Organisation,
@@ -31,9 +34,7 @@ class Directory:
     """A community, by id.
 
     Attributes:
-        feeds: The active feeds: those that decisions are made for.
-        suspended: Those that receive nothing any more. What they hold can still be recalled, so
-            their topics stay, and their readers' rights.
+        feeds: The active feeds; suspended ones receive nothing and are left out.
         roles: What a credential may be narrowed to; decisions never see them.
     """
 
@@ -42,21 +43,35 @@ class Directory:
     units: Mapping[str, Unit]
     feeds: Mapping[str, Feed]
     roles: Mapping[str, Role] = field(default_factory=dict)
-    suspended: Mapping[str, Feed] = field(default_factory=dict)
-
-    @property
-    def listed(self) -> dict[str, Feed]:
-        """Every feed of the community, active or suspended."""
-        return {**self.feeds, **self.suspended}
 
     def names_of(self, unit: Unit) -> frozenset[str]:
         """Return every id that means *unit*: its own, its organisation's, its communities'."""
         organisation = self.organisations[unit.organisation]
         return frozenset((unit.id, unit.organisation, *unit.communities, *organisation.communities))
 
+    def answers_to(self, unit: Unit) -> frozenset[str]:
+        """Return every name that a list of an alert may mean *unit* by: its country, too.
+
+        A country is ``country-`` and its code in lower case. It is no community, as units of one
+        country need not know of each other (docs/decisions/0013).
+        """
+        country = unit.country or self.organisations[unit.organisation].country
+        names = self.names_of(unit)
+        return names | {country_name(country)} if country else names
+
+    def countries(self) -> frozenset[str]:
+        """Return the names of all countries that anybody here is of."""
+        members: list[Organisation | Unit] = [*self.organisations.values(), *self.units.values()]
+        return frozenset(country_name(member.country) for member in members if member.country)
+
     def publishers(self) -> list[str]:
         """Return the ids of the units that publish, sorted."""
         return sorted(unit.id for unit in self.units.values() if unit.publishes)
+
+
+def country_name(country: str) -> str:
+    """Return how the lists of an alert call a country, by its ISO 3166-1 alpha-2 code."""
+    return f"{_COUNTRY}{country.lower()}"
 
 
 def read_directory(file: Path) -> Directory:
@@ -86,8 +101,7 @@ def directory_in(file: Path, text: str) -> Directory:
     if findings:
         raise BundleInvalid([f"{file.name}: {finding}" for finding in findings])
     active = {feed.id: feed for feed in feeds.values() if feed.state == "active"}
-    suspended = {feed.id: feed for feed in feeds.values() if feed.id not in active}
-    return Directory(communities, organisations, units, active, roles, suspended)
+    return Directory(communities, organisations, units, active, roles)
 
 
 def with_connectors(directory: Directory, overlay: Mapping[str, Any]) -> Directory:
@@ -102,11 +116,11 @@ def with_connectors(directory: Directory, overlay: Mapping[str, Any]) -> Directo
     Raises:
         BundleInvalid: A feed does not exist, or a reference does not fit.
     """
-    feeds = directory.listed
+    feeds = dict(directory.feeds)
     findings = []
     for feed_id, reference in overlay.items():
         if feed_id not in feeds:
-            findings.append(f"connectors: no feed is called {feed_id}")
+            findings.append(f"connectors: no active feed is called {feed_id}")
             continue
         try:
             connector = validated(ConnectorReference, reference, feed_id)
@@ -116,9 +130,7 @@ def with_connectors(directory: Directory, overlay: Mapping[str, Any]) -> Directo
         feeds[feed_id] = feeds[feed_id].model_copy(update={"connector": connector})
     if findings:
         raise BundleInvalid(findings)
-    active = {name: feed for name, feed in feeds.items() if name in directory.feeds}
-    suspended = {name: feed for name, feed in feeds.items() if name in directory.suspended}
-    return replace(directory, feeds=active, suspended=suspended)
+    return replace(directory, feeds=feeds)
 
 
 def _table(tables: dict[str, Any], name: str, model: type[M], findings: list[str]) -> dict[str, M]:
@@ -179,6 +191,7 @@ def _unknown_names(
         if feed.unit not in units:
             findings.append(f"{feed.id}: no unit is called {feed.unit}")
     ids = [*communities, *organisations, *units]
+    findings += [f"{name}: only countries begin so" for name in ids if name.startswith(_COUNTRY)]
     findings += [
         f"{name}: one id, one thing; it names two"
         for name in sorted(set(ids))

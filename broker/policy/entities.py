@@ -86,7 +86,7 @@ def unit_attributes(directory: Directory, unit: Unit) -> dict[str, Any]:
         "organisation_kind": directory.organisations[unit.organisation].kind.value,
         "country": unit.country or directory.organisations[unit.organisation].country or "",
         "duties": sorted(unit.duties),
-        "names": sorted(directory.names_of(unit)),
+        "names": sorted(directory.answers_to(unit)),
     }
 
 

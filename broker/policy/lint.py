@@ -43,6 +43,7 @@ def lint(bundle: Bundle, tried: list[Tried]) -> list[Finding]:
         if t.differences
     ]
     findings += [Finding("error", "schema.cedarschema", text) for text in _ungrouped(bundle)]
+    findings += [Finding("error", "community.toml", text) for text in _on_both_sides(bundle)]
     seen: dict[Any, str] = {}
     for rule in bundle.rules.rules:
         where = f"{rule.file} {rule.id}"
@@ -55,6 +56,17 @@ def lint(bundle: Bundle, tried: list[Tried]) -> list[Finding]:
             findings.append(Finding("error", where, f"says the same as {seen[form]}"))
         seen[form] = rule.id
     return findings
+
+
+def _on_both_sides(bundle: Bundle) -> Iterator[str]:
+    """Yield units that enforce and do something else: one key would read both."""
+    purposes: dict[str, set[Purpose]] = {}
+    for feed in bundle.community.feeds.values():
+        purposes.setdefault(feed.unit, set()).add(feed.purpose)
+    for unit, found in sorted(purposes.items()):
+        others = sorted(each.value for each in found - {Purpose.IMMIGRATION_ENFORCEMENT})
+        if others and Purpose.IMMIGRATION_ENFORCEMENT in found:
+            yield f"{unit} receives for IMMIGRATION_ENFORCEMENT and {', '.join(others)}: two units"
 
 
 def _ungrouped(bundle: Bundle) -> Iterator[str]:

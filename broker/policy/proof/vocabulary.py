@@ -48,6 +48,7 @@ def vocabulary(
     duties: set[str] = set()
     for directory in directories:
         names.update((*directory.units, *directory.organisations, *directory.communities))
+        names.update(directory.countries())
         countries.update(unit.country or "" for unit in directory.units.values())
         countries.update(body.country or "" for body in directory.organisations.values())
         duties.update(duty for unit in directory.units.values() for duty in unit.duties)

@@ -14,7 +14,7 @@ import z3
 from broker.model.codelists import COUNTRIES
 from broker.model.codes import RecipientClass
 from broker.model.community import Feed
-from broker.policy.directory import Directory
+from broker.policy.directory import Directory, country_name
 from broker.policy.entities import unit_attributes
 from broker.policy.proof.symbols import (
     Symbols,
@@ -112,11 +112,12 @@ def any_community(words: Vocabulary) -> World:
     units = {RECEIVER, ORIGINATOR, *words.named["Unit"]}
     extra = {RECEIVER, ORIGINATOR, RECEIVING_BODY, ORIGINATING_BODY, COMMUNITY}
     elsewhere = [name for name in sorted(COUNTRIES) if name not in words.countries][:2]
+    countries = words.countries | {*elsewhere}
     wide = Vocabulary(
         literals=words.literals,
         named=words.named,
-        names=words.names | extra,
-        countries=words.countries | {*elsewhere, ""},
+        names=words.names | extra | {country_name(code) for code in countries},
+        countries=countries | {""},
         duties=words.duties,
     )
     add_alert(symbols, wide, units, all_units=False)
@@ -191,6 +192,8 @@ def _any_unit(
         )
         for value in {**unit.options, **body.options, **groups.members}
     }
+    country = symbols.choice(f"{role}.country", words.countries)
+    names |= {country_name(code): found for code, found in country.options.items() if code}
     parents = {("Organisation", name): condition for name, condition in body.options.items()}
     parents |= {("Community", name): condition for name, condition in groups.members.items()}
     return UnitSymbols(
@@ -199,7 +202,7 @@ def _any_unit(
             "kind": symbols.choice(f"{role}.kind", kinds),
             "organisation": body,
             "organisation_kind": symbols.choice(f"{role}.organisation_kind", kinds),
-            "country": symbols.choice(f"{role}.country", words.countries),
+            "country": country,
             "duties": symbols.subset(f"{role}.duties", words.duties, closed=False),
             "names": TextSet(names),
         },
