@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -101,6 +102,31 @@ async def test_what_has_ended_cannot_be_ended_again(behind):
     for way in ("cancel", "consent"):
         status, _, said = await end(behind, alert_id, way)
         assert (status, said["code"]) == (409, "ALREADY_CANCELLED")
+
+
+async def test_c23_a_cancel_needs_not_wait_until_its_alert_is_seen(behind, monkeypatch):
+    """The gateway's ledger lags: it has not seen the alert, or not its latest revision."""
+    first = draft(originator=ORIGINATOR)
+    alert_id = first["label"]["alert_id"]
+    late = draft(originator=ORIGINATOR)
+    late_id = late["label"]["alert_id"]
+    holdings = behind.doors.holdings
+    await behind.call("POST", "/v1/alerts", ORIGINATOR, json=late)
+    await standing(behind, late_id, state="ACCEPTED")
+    before = holdings.peek(UUID(late_id))
+    kept = {UUID(late_id): before}
+    monkeypatch.setattr(holdings, "peek", kept.get)
+    again = {**late["label"], "revision": 2, "message_type": "UPDATE"}
+    await behind.call("POST", "/v1/alerts", ORIGINATOR, json={**late, "label": again})
+    await behind.call("POST", "/v1/alerts", ORIGINATOR, json=first)
+
+    answers = [await end(behind, late_id, "cancel"), await end(behind, alert_id, "consent")]
+    monkeypatch.undo()
+
+    assert [status for status, _, _ in answers] == [202, 202]
+    for each in (late_id, alert_id):
+        await standing(behind, each, state="CANCELLED", feeds=0, recalled=8)
+        await recalled(behind, each, FEED, UNIT_OF_FEED)
 
 
 async def test_a_cancel_sent_twice_at_once_is_one_cancel(behind):

@@ -103,7 +103,9 @@ def test_a06_an_outsider_is_told_of_its_own_publication_alone(database, fate, re
 async def test_a06_a_cancel_answers_an_outsider_the_same_whatever_became_of_it(
     database, fate, consent
 ):
-    alert_id, _, doors = published_by(OUTSIDER, database, fate)
+    alert_id, standings, doors = published_by(OUTSIDER, database, fate)
+    said = {"reason": "ORIGINATOR_CHANGED"}
+    standings.take([entry(alert_id, "QUARANTINED", OUTSIDER, **said)])
     with pytest.raises(Problem) as met:
         await cancelled(doors, OUTSIDER, alert_id, consent)
     assert (met.value.status, met.value.code) == (409, "NOT_ACCEPTED")

@@ -86,14 +86,15 @@ async def cancelled(
         Problem: 404 if it is none of *unit*'s; 409 NOT_ACCEPTED or ALREADY_CANCELLED; 503.
         Rejected: It cannot be published.
     """
-    if doors.standings.of(alert_id, unit, doors.clock()) is None:
+    standing = doors.standings.of(alert_id, unit, doors.clock())
+    if standing is None:
         raise not_found()
     holding = doors.standings.ownership.holding(alert_id, unit)
-    if holding is None:
-        # Nobody holds it: it is in quarantine, or on its way. What another unit published under
-        # the same id, and cancelled perhaps, is answered no differently.
+    if holding is None and not _on_its_way(standing):
+        # Nobody holds it: it is in quarantine. What another unit published under the same id,
+        # and cancelled perhaps, is answered no differently.
         raise Problem(409, "NOT_ACCEPTED", retry_after=2)
-    if holding.cancelled:
+    if holding is not None and holding.cancelled:
         raise Problem(409, Reason.ALREADY_CANCELLED.value)
     changes = {"consent": consent} if consent else {}
     alert = await _cancelling(doors, unit, alert_id, holding, changes)
@@ -112,12 +113,27 @@ def _told(request: Request, published: PublishedAlert) -> Response:
     return answer(request, published, status=202, headers=headers)
 
 
+def _on_its_way(standing: AlertStanding) -> bool:
+    """Whether a revision was published of which nobody has said yet what became of it."""
+    return any(each.state == "PUBLISHED" for each in standing.revisions)
+
+
+#: What a cancel says in its label of an alert that the ledger does not have yet. Nobody is shown
+#: it, and route gives it its place behind whatever it finds.
+_UNSEEN = {"tlp": "AMBER", "source_type": "AGENCY"}
+_UNSEEN_REVISION = 2
+
+
 async def _cancelling(
-    doors: Doors, unit: str, alert_id: UUID, holding: Holding, changes: dict[str, Any]
+    doors: Doors, unit: str, alert_id: UUID, holding: Holding | None, changes: dict[str, Any]
 ) -> Alert:
-    """Return the revision that cancels: the label as the ledger has it, and no content."""
-    view = holding.view()
-    revision = holding.revision + 1
+    """Return the revision that cancels: the label as the ledger has it, and no content.
+
+    The ledger may be behind, and have another revision or none: a cancel ends whatever is the
+    latest when route comes to it.
+    """
+    view = holding.view() if holding else {"originator": unit, **_UNSEEN}
+    revision = holding.revision + 1 if holding else _UNSEEN_REVISION
     # Asked twice before route has seen the first, it is the same bytes: not a conflict. No key
     # of a caller's has a space in it.
     name = f"cancel {alert_id} {revision} {sorted(changes)}"
