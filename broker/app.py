@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from broker.agreement import Agreed, require_partitions
 from broker.connector import Connector
 from broker.errors import RoleEnded, SettingsInvalid
 from broker.keys import make_protection
@@ -120,17 +121,29 @@ class Parts:
 
     def rights(self) -> Access:
         """Return who may do what in this community's topics."""
-        feeds = {feed.id: feed.unit for feed in self.community.feeds.values()}
+        feeds = {feed.id: feed.unit for feed in self.community.listed.values()}
         publishers = tuple(self.community.publishers())
         return Access(self.topics, publishers, feeds, tuple(sorted(self.community.units)))
 
     def specs(self) -> list[TopicSpec]:
         """Return every topic that this community needs."""
-        feeds = list(self.community.feeds)
+        feeds = list(self.community.listed)
         return self.topics.specs(self.community.publishers(), feeds, self.settings.replication)
 
+    def agreed(self, name: str, role: Role) -> Role:
+        """Return *role*, called *name*, as one that compares its partitions with the cluster's.
+
+        The gateway serves before Kafka answers, so it does not wait: it ends when they differ.
+        """
+        return Agreed(role, self.connection(name), self.topics, waits=name != "gateway")
+
     async def apply_topics(self) -> list[str]:
-        """Create the topics that are missing; return their names."""
+        """Create the topics that are missing; return their names.
+
+        Raises:
+            SettingsInvalid: Those that are there have another number of partitions.
+        """
+        await require_partitions(self.connection("topics"), self.topics)
         return await apply_topics(
             self.connection("topics"), self.specs(), self.settings.replication
         )
@@ -262,7 +275,7 @@ def make_connectors(parts: Parts) -> dict[str, Connector]:
     """
     return {
         feed.id: make_connector(feed.connector.type, feed.connector.settings, feed.id)
-        for feed in parts.community.feeds.values()
+        for feed in parts.community.listed.values()
         if feed.connector is not None
     }
 

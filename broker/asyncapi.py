@@ -35,6 +35,7 @@ _MEANING = {
     TopicKind.PLANS: "Decisions of every feed for one label, by their digest.",
     TopicKind.QUARANTINE: "Originals that could not be accepted, sealed.",
     TopicKind.DEAD_LETTER: "Releases that could not be delivered to one feed.",
+    TopicKind.OWED: "What feeds have yet to get that could not be written; the header names one.",
     TopicKind.CLOCK: "Empty records, whose times are the brokers': roles compare clocks.",
 }
 _KEYS = {
@@ -97,6 +98,7 @@ def _kinds(topics: Topics) -> dict[str, TopicKind]:
         topics.quarantine: TopicKind.QUARANTINE,
         topics.dead_letter(_FEED): TopicKind.DEAD_LETTER,
         topics.clock: TopicKind.CLOCK,
+        topics.owed: TopicKind.OWED,
     }
 
 

@@ -22,7 +22,7 @@ def make_protection(settings: Settings, bundle: Bundle, community: Directory) ->
     folder = KeyFolder(settings.key_folder(), settings.keeper_socket, settings.keeper_user)
     folder.register()
     folder.require_bundle(bundle.digest)
-    units = {feed.id: feed.unit for feed in community.feeds.values()}
+    units = {feed.id: feed.unit for feed in community.listed.values()}
     return Protection(folder, units)
 
 
@@ -39,7 +39,7 @@ def init_keys(settings: Settings, entrusted: Sequence[str] = ()) -> bool:
     if settings.bundle != Settings.model_fields["bundle"].get_default(call_default_factory=True):
         require_fit(bundle)  # what is shipped was checked when it was made
     community = bundle.community
-    units, feeds = list(community.units), list(community.feeds)
+    units, feeds = list(community.units), list(community.listed)
     init_development(folder, units, feeds, bundle.digest, entrusted)
     return True
 

@@ -33,7 +33,7 @@ def observed(parts: Parts, roles: Sequence[str]) -> Iterator[list[Role]]:
 
 def _watch(parts: Parts, role: str) -> Watch:
     community = parts.community
-    delivered = [feed.id for feed in community.feeds.values() if feed.connector is not None]
+    delivered = [feed.id for feed in community.listed.values() if feed.connector is not None]
     connection = parts.connection(role)
     return watch(role, connection, parts.topics, community.publishers(), delivered)
 

@@ -130,7 +130,8 @@ def test_messages_hold_the_catalogues_schemas(document):
     for kind in TopicKind:
         named = document["channels"][kind]["messages"]
         wanted = [entry for entry in catalogue() if entry.name in VALUES[kind]]
-        assert len(named) == len(wanted) > 0
+        assert len(named) == len(wanted)
+        assert wanted or kind is TopicKind.CLOCK  # its records hold nothing but their time
         for entry in wanted:
             name = f"{entry.name}-v{entry.version}"
             assert messages[name]["x-lali-schema-id"] == entry.schema_id

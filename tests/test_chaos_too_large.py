@@ -126,7 +126,7 @@ async def test_a_router_superseded_while_it_looks_for_the_large_alert_writes_not
     offsets = await committed_offsets(connection, topics.route_group())
 
     with pytest.raises(TransactionFailed) as failed:
-        await stale._transact_singly(lane, partition, records)
+        await lane._transact_singly(records)
     await stale._close_lanes({partition})
 
     assert not failed.value.for_good

@@ -16,10 +16,10 @@ from broker.gateway.shelf import Shelved
 from broker.model.reason import Reason
 from broker.pipeline.holding import Holding, Share
 from broker.pipeline.holdings import Holdings
+from broker.pipeline.lane import take_until_full
 from broker.pipeline.open_release import read_verified
 from broker.pipeline.project import narrow, read_release, recall
 from broker.pipeline.redecide import Handover, confirmed
-from broker.pipeline.router import _take_until_full
 from broker.protect.algorithms import Algorithm
 from broker.protect.key_folder import now
 from broker.protect.recall_seal import RecallSigner, RecallStatement
@@ -166,5 +166,5 @@ def test_while_the_keys_are_away_route_waits_and_quarantines_nothing():
         raise KeeperUnavailable("KEYS_AWAY")
 
     with pytest.raises(TransactionFailed, match="KEYS_AWAY") as failed:
-        _take_until_full([None], None, take)
+        take_until_full([None], None, take)
     assert not failed.value.for_good

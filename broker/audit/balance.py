@@ -5,7 +5,7 @@ feeds. It shares nothing with the pipeline but the codecs.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -140,9 +140,17 @@ def _account_for_feeds(books: Balance, log: AuditLog, disclosed: Counter[Disclos
             books.recalled += verdict == "recalled"
             books.narrowed += verdict == "narrowed"
             expected |= _expected_of(entry, feed, verdict, held)
+    expected -= set(_fallen(log))
     books.missing = sorted(expected - disclosed.keys())
     books.surplus = sorted(disclosed.keys() - expected)
     books.repeated = sorted(key for key, times in disclosed.items() if times > 1)
+
+
+def _fallen(log: AuditLog) -> Iterator[Disclosure]:
+    """Yield what a feed was owed and never got: once it could be written it no longer stood."""
+    for entry in log.of("NOT_DELIVERED"):
+        if entry.stage == "ROUTE" and entry.feed and entry.alert_id and entry.revision:
+            yield entry.feed, entry.alert_id, entry.revision, entry.release_kind or ""
 
 
 def _revision_of(entry: AuditEntry) -> int:

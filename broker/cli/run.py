@@ -50,4 +50,4 @@ async def _run(parts: Parts, role: str, made: Role) -> None:
     except KafkaUnavailable:
         pass  # the role itself waits for a cluster that is starting
     with observed(parts, [role]) as watches:
-        await run_roles([made, *watches])
+        await run_roles([parts.agreed(role, made), *watches])

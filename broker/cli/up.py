@@ -142,7 +142,7 @@ def _show_door(console: Console, settings: Settings, api_keys: Path | None) -> N
 
 
 async def _run(parts: Parts) -> None:
-    roles = [make_role(parts, role) for role in ROLES]
+    roles = [parts.agreed(role, make_role(parts, role)) for role in ROLES]
     keep_apart()
     with observed(parts, ROLES) as watches:
         await run_roles([*roles, *watches])

@@ -77,6 +77,10 @@ class Doors:
         """Return the present moment."""
         return datetime.fromtimestamp(self.clock() / 1000, UTC)
 
+    def lacks(self, feed: str) -> bool:
+        """Whether there is no topic of *feed*: nothing can be said of it until there is."""
+        return self.shelf.topic_of(feed) in self.projection.missing
+
     def not_now(self) -> NotNow | None:
         """Return why nothing may be decided now, or None."""
         return self.preconditions.fault() if self.preconditions else None

@@ -43,7 +43,7 @@ def router(doors: Doors) -> APIRouter:
     )
     async def feeds(request: Request, caller: Reader) -> Response:
         """List the feeds that the caller may read."""
-        found = [doors.community.feeds[feed] for feed in sorted(caller.feeds)]
+        found = [doors.community.listed[feed] for feed in sorted(caller.feeds)]
         told = [
             FeedDescription(feed=each.id, purpose=each.purpose, operational=each.operational)
             for each in found
@@ -114,11 +114,14 @@ def start_of(
     """Return the position from which *caller* wants to read *feed*.
 
     Raises:
-        Problem: 404 for a feed that is not the caller's, or none; 400 for a cursor that is
+        Problem: 404 for a feed that is not the caller's, or none; 503 while its topic is missing;
+            400 for a cursor that is
             none of this feed, and for two beginnings.
     """
     if feed not in caller.feeds:
         raise not_found()
+    if doors.lacks(feed):
+        raise behind_schedule()
     if cursor is not None and since is not None:
         raise Problem(400, "TWO_BEGINNINGS", "query.since")
     if since is not None:

@@ -96,7 +96,7 @@ async def _wanting(
 def _feeds_behind(doors: Doors) -> float:
     """Return how many seconds ago the end of the feed that is furthest behind was seen."""
     now = doors.clock() / 1000
-    feeds = doors.community.feeds
+    feeds = [feed for feed in doors.community.listed if not doors.lacks(feed)]
     return now - min((doors.shelf.horizon(feed) / 1e6 for feed in feeds), default=now)
 
 

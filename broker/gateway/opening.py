@@ -51,14 +51,14 @@ def open_doors(
     secret = kept_key(settings.gateway_secret_file or folder / "secret")
     holdings = Holdings(connection, topics)
     eras = Eras(database)
-    shelf = Shelf(database, topics, community.feeds, eras)
+    shelf = Shelf(database, topics, community.listed, eras)
     standings = Standings(database, holdings)
     takers: dict[str, Taker] = {**dict.fromkeys(shelf.topics, shelf), topics.audit: standings}
     audit = AuditWriter(connection, topics)
     spool = Spool(folder, settings.gateway_spool_bytes)
     keeps = settings.gateway_spool
-    openers = {f: protection.opener(f) for f in community.feeds} if protection else None
-    resealers = {f: protection.resealer(f) for f in community.feeds} if protection else None
+    openers = {f: protection.opener(f) for f in community.listed} if protection else None
+    resealers = {f: protection.resealer(f) for f in community.listed} if protection else None
     signer = protection.recalls() if protection else None
     servings = Servings(holdings, decider, openers, clock, resealers, signer, preconditions)
     return Doors(
@@ -72,7 +72,7 @@ def open_doors(
         protection=protection,
         database=database,
         holdings=holdings,
-        projection=Projection(connection, database, takers, eras),
+        projection=Projection(connection, database, takers, eras, shelf.topics),
         shelf=shelf,
         servings=servings,
         disclosures=Disclosures(audit, shelf, servings, decider.bundle.digest, clock),

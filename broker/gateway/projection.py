@@ -2,18 +2,23 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Protocol
 from uuid import UUID
+
+import structlog
 
 from broker.errors import KafkaUnavailable
 from broker.gateway.database import Database
 from broker.gateway.eras import Eras
+from broker.metrics.registry import count_error
 from broker.wire.connection import Connection
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.partition import Target
 from broker.wire.tail import Reader, open_reader, partitions_of
 from broker.wire.topic_ids import topic_ids
+
+log = structlog.get_logger()
 
 _RECORDS_A_POLL = 2000
 #: How often takers are told how far each partition was read.
@@ -53,11 +58,29 @@ class Taker(Protocol):
 
 
 class Projection:
-    """Follows each topic for its taker, from where it stopped."""
+    """Follows each topic for its taker, from where it stopped.
+
+    Args:
+        connection: The cluster.
+        database: The gateway's file.
+        takers: Who takes the records of each topic.
+        eras: Which making of each topic is known.
+        feeds: Those of the topics without which the others are followed all the same.
+
+    Attributes:
+        missing: Topics of feeds that are not there, or not shown to the gateway.
+    """
 
     def __init__(
-        self, connection: Connection, database: Database, takers: Mapping[str, Taker], eras: Eras
+        self,
+        connection: Connection,
+        database: Database,
+        takers: Mapping[str, Taker],
+        eras: Eras,
+        feeds: Iterable[str] = (),
     ) -> None:
+        self._feeds = frozenset(feeds)
+        self.missing: frozenset[str] = frozenset()
         self._connection = connection
         self._database = database
         self._takers = takers
@@ -78,8 +101,7 @@ class Projection:
         """
         await self._begin_anew()
         partitions = await partitions_of(self._connection, self._takers)
-        if {each.topic for each in partitions} != set(self._takers):
-            raise KafkaUnavailable("TOPICS_MISSING: `lali topics apply`")
+        self._note_missing(self._takers.keys() - {each.topic for each in partitions})
         reader = open_reader(self._connection)
         await reader.start()
         try:
@@ -90,6 +112,19 @@ class Projection:
             raise group.exceptions[0] from None
         finally:
             await reader.stop()
+
+    def _note_missing(self, missing: Set[str]) -> None:
+        """Go on without a feed that is not there: its neighbours are served.
+
+        Raises:
+            KafkaUnavailable: Without one of these topics nothing can be served.
+        """
+        self.missing = frozenset(missing)
+        if missing - self._feeds:
+            raise KafkaUnavailable("TOPICS_MISSING: `lali topics apply`")
+        for topic in sorted(missing):
+            log.error("feed.topic_missing", topic=topic)
+            count_error("gateway", "FEED_MISSING")
 
     async def _begin_anew(self) -> None:
         """Forget what comes from an earlier making of a topic."""
@@ -120,7 +155,8 @@ class Projection:
                 identities = await topic_ids(self._connection, self._takers)
             except KafkaUnavailable:
                 continue
-            if any(self._eras.differs(*each) for each in identities.items()):
+            is_other = self._takers.keys() - identities.keys() != self.missing
+            if is_other or any(self._eras.differs(*each) for each in identities.items()):
                 raise TopicRemade
 
     async def _read(self, reader: Reader, partitions: list[Target]) -> None:

@@ -60,7 +60,7 @@ class Shelf:
         self._sql = database.connection
         self._database = database
         self._partitions = topics.partitions
-        self._topic_of = topics.feed
+        self.topic_of = topics.feed
         self._feeds = {topics.feed(feed): feed for feed in feeds}
         self._added: dict[tuple[str, int], int] = {}
         self._horizons: dict[tuple[str, int], int] = {}
@@ -73,7 +73,7 @@ class Shelf:
 
     def era(self, feed: str) -> int:
         """Return a number that changes when the topic of *feed* is made anew; 0 if unknown."""
-        return self._eras.of(self._topic_of(feed))
+        return self._eras.of(self.topic_of(feed))
 
     def after(self, feed: str, position: Mapping[int, int], limit: int) -> list[Shelved]:
         """Return what follows *position*, at most *limit*, partitions merged by `added`."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from broker.model.reason import Reason
 from broker.wire.codec import Record
-from broker.wire.ledger_codec import Entry, Gone, IntakeMark, Unreadable, read_ledger
+from broker.wire.ledger_codec import Entry, Gone, IntakeMark, OwedMark, Unreadable, read_ledger
 
 
 class Holder(NamedTuple):
@@ -64,9 +64,14 @@ _SWEPT_AT_ONCE = 100
 
 
 class Ledger:
-    """Alerts and intake marks of one partition."""
+    """Alerts and intake marks of one partition.
+
+    Attributes:
+        owed: Feeds that are set aside, each with the offset on `owed` from which it is owed.
+    """
 
     def __init__(self) -> None:
+        self.owed: dict[str, int] = {}
         self._held: dict[bytes, Held] = {}
         self._marks: dict[IntakeKey, int] = {}
         self._staged: dict[bytes, Held] = {}
@@ -132,6 +137,10 @@ class Ledger:
             case IntakeMark(record):
                 mark = (sys.intern(record["originator"]), record["intake_partition"])
                 self._marks[mark] = record["offset"]
+            case OwedMark(feed, None):
+                self.owed.pop(feed, None)
+            case OwedMark(feed, int() as offset):
+                self.owed[feed] = offset
             case Unreadable(reason, alert_id):
                 if alert_id is not None:
                     self._unreadable.add(alert_id)

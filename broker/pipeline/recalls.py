@@ -5,7 +5,7 @@ alert gets one of the revision that says so. Who may have less of it than it hol
 the revision that it holds, and then the new release (docs/decisions/0016).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from broker.model.decision import Plan
 from broker.pipeline.accepted import Accepted
@@ -13,20 +13,21 @@ from broker.pipeline.known import Audience
 from broker.pipeline.ledger import Held, Holder
 from broker.pipeline.project import recall
 from broker.pipeline.seal_release import ReleaseSealer
+from broker.pipeline.unwritable import Owed
 from broker.protect.recall_seal import RecallStatement
-from broker.wire.outbox import Fanout, Outbox
+from broker.wire.outbox import Outbox
 
 
 class Recalls:
     """Writes the recalls of one partition.
 
     Args:
-        fanout_of: Where a recall to one feed goes.
+        owed: Where a recall to one feed goes.
         sealer: Has what signs recalls; None where protection is off.
     """
 
-    def __init__(self, fanout_of: Callable[[str], Fanout], sealer: ReleaseSealer | None) -> None:
-        self._fanout_of = fanout_of
+    def __init__(self, owed: Owed, sealer: ReleaseSealer | None) -> None:
+        self._owed = owed
         self._sealer = sealer
 
     def write(
@@ -57,7 +58,7 @@ class Recalls:
     def _write(self, outbox: Outbox, alert: Accepted, feed: str, revision: int, at: int) -> None:
         signer = self._sealer.recalls if self._sealer else None
         said = RecallStatement(feed, alert.alert_id, revision, at)
-        outbox.add(self._fanout_of(feed), alert.key, recall(said, signer).value)
+        self._owed.add(outbox, feed, alert.key, recall(said, signer).value)
 
 
 def everybody(plan: Plan, alert: Accepted, originator: str) -> Held:

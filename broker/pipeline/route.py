@@ -22,6 +22,7 @@ from broker.pipeline.revision import Arrival, arrival, placed
 from broker.pipeline.route_records import RouteRecords
 from broker.pipeline.route_tally import RouteTally
 from broker.pipeline.seal_release import ReleaseSealer
+from broker.pipeline.unwritable import Owed
 from broker.policy.facts import Facts
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.layout import layout_of
@@ -54,6 +55,7 @@ class PartitionRouter:
     Attributes:
         ledger: The partition's ledger.
         clock: Says whether the ledger may forget by the clock.
+        owed: The feeds that cannot be written, and what they have yet to get.
         counts: How many were decided, duplicates, refused; for status and logs.
     """
 
@@ -71,7 +73,8 @@ class PartitionRouter:
         self._records = RouteRecords(topics, partition, sealer.register if sealer else None)
         self._tally = RouteTally()
         self._sealer = sealer
-        self._recalls = Recalls(self._known.fanout, sealer)
+        self.owed = Owed(topics, partition, self.ledger, self._known.fanout)
+        self._recalls = Recalls(self.owed, sealer)
         self._plans_written: set[bytes] = set()
         self._plans_staged: set[bytes] = set()
 
@@ -84,6 +87,7 @@ class PartitionRouter:
     def commit(self) -> None:
         """Take what was staged as written."""
         self.ledger.commit()
+        self.owed.commit()
         self._plans_written |= self._plans_staged
         self._plans_staged.clear()
         self._tally.count()
@@ -130,6 +134,7 @@ class PartitionRouter:
         """Add what a transaction owes once: intake marks, and tombstones of the forgotten."""
         for key, offset in self.ledger.staged_marks().items():
             self._records.intake_mark(outbox, key, offset)
+        self.owed.say(outbox, self._records.now)
         if not self.clock.may_forget(self._records.now):
             return
         for alert_id, held in self.ledger.sweep(self._records.now):
@@ -179,7 +184,7 @@ class PartitionRouter:
         alert, known, decided, projector, releases = routed
         if releases is not None:
             for audience in decided.audiences:
-                releases.write(outbox, projector, audience)
+                self.owed.write(releases, outbox, projector, audience)
         layout = layout_of(alert.value)
         first = self._known.first(known, decided, projector.present, alert.revision, layout)
         self._stage(outbox, routed, first.ledger_tail, first.holders)
@@ -211,7 +216,7 @@ class PartitionRouter:
         if routed.releases is None:
             return released
         for audience in routed.decided.audiences:
-            release = routed.releases.write(outbox, routed.projector, audience)
+            release = self.owed.write(routed.releases, outbox, routed.projector, audience)
             for feed in audience.feeds:
                 released[feed] = Holder(
                     feed, routed.alert.revision, release.profile, recalled=False

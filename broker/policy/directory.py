@@ -34,7 +34,9 @@ class Directory:
     """A community, by id.
 
     Attributes:
-        feeds: The active feeds; suspended ones receive nothing and are left out.
+        feeds: The active feeds: those that decisions are made for.
+        suspended: Those that receive nothing any more. What they hold can still be recalled, so
+            their topics stay, and their readers' rights.
         roles: What a credential may be narrowed to; decisions never see them.
     """
 
@@ -43,6 +45,12 @@ class Directory:
     units: Mapping[str, Unit]
     feeds: Mapping[str, Feed]
     roles: Mapping[str, Role] = field(default_factory=dict)
+    suspended: Mapping[str, Feed] = field(default_factory=dict)
+
+    @property
+    def listed(self) -> dict[str, Feed]:
+        """Every feed of the community, active or suspended."""
+        return {**self.feeds, **self.suspended}
 
     def names_of(self, unit: Unit) -> frozenset[str]:
         """Return every id that means *unit*: its own, its organisation's, its communities'."""
@@ -101,7 +109,8 @@ def directory_in(file: Path, text: str) -> Directory:
     if findings:
         raise BundleInvalid([f"{file.name}: {finding}" for finding in findings])
     active = {feed.id: feed for feed in feeds.values() if feed.state == "active"}
-    return Directory(communities, organisations, units, active, roles)
+    suspended = {feed.id: feed for feed in feeds.values() if feed.id not in active}
+    return Directory(communities, organisations, units, active, roles, suspended)
 
 
 def with_connectors(directory: Directory, overlay: Mapping[str, Any]) -> Directory:
@@ -116,11 +125,11 @@ def with_connectors(directory: Directory, overlay: Mapping[str, Any]) -> Directo
     Raises:
         BundleInvalid: A feed does not exist, or a reference does not fit.
     """
-    feeds = dict(directory.feeds)
+    feeds = directory.listed
     findings = []
     for feed_id, reference in overlay.items():
         if feed_id not in feeds:
-            findings.append(f"connectors: no active feed is called {feed_id}")
+            findings.append(f"connectors: no feed is called {feed_id}")
             continue
         try:
             connector = validated(ConnectorReference, reference, feed_id)
@@ -130,7 +139,9 @@ def with_connectors(directory: Directory, overlay: Mapping[str, Any]) -> Directo
         feeds[feed_id] = feeds[feed_id].model_copy(update={"connector": connector})
     if findings:
         raise BundleInvalid(findings)
-    return replace(directory, feeds=feeds)
+    active = {name: feed for name, feed in feeds.items() if name in directory.feeds}
+    suspended = {name: feed for name, feed in feeds.items() if name in directory.suspended}
+    return replace(directory, feeds=active, suspended=suspended)
 
 
 def _table(tables: dict[str, Any], name: str, model: type[M], findings: list[str]) -> dict[str, M]:

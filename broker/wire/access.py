@@ -108,8 +108,8 @@ class Access:
 
     def _route(self) -> Iterator[Right]:
         topics, own = self.topics, self.names.role(ROUTE)
-        written = (topics.ledger, topics.audit, topics.plans, topics.quarantine)
-        yield from _on_topics(own, (topics.alerts, topics.ledger), _READ)
+        written = (topics.ledger, topics.audit, topics.plans, topics.quarantine, topics.owed)
+        yield from _on_topics(own, (topics.alerts, topics.ledger, topics.owed), _READ)
         yield from _on_topics(own, written, _WRITE)
         yield from _on_topics(own, map(topics.feed, self.feeds), _WRITE)
         yield Right(own, Kind.TOPIC, topics.clock, _WRITE)

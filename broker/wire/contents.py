@@ -17,6 +17,7 @@ class TopicKind(StrEnum):
     QUARANTINE = "quarantine"
     DEAD_LETTER = "dead-letter"
     CLOCK = "clock"
+    OWED = "owed"
 
 
 #: Names in the catalogue of what may be the value of a record, in any version.
@@ -24,12 +25,13 @@ VALUES: dict[TopicKind, tuple[str, ...]] = {
     TopicKind.INTAKE: ("alert",),
     TopicKind.ALERTS: ("alert",),
     TopicKind.FEED: ("release",),
-    TopicKind.LEDGER: ("ledger-entry", "delivery-mark", "intake-mark"),
+    TopicKind.LEDGER: ("ledger-entry", "delivery-mark", "intake-mark", "owed-mark"),
     TopicKind.AUDIT: ("audit-entry",),
     TopicKind.PLANS: ("plan",),
     TopicKind.QUARANTINE: ("quarantine",),
     TopicKind.DEAD_LETTER: ("dead-letter",),
     TopicKind.CLOCK: (),
+    TopicKind.OWED: ("release",),
 }
 
 #: Schemas of what is framed inside the slots of alerts and releases.

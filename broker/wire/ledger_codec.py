@@ -48,6 +48,13 @@ class IntakeMark(NamedTuple):
     fields: codec.Record
 
 
+class OwedMark(NamedTuple):
+    """From where on a feed is owed what could not be written to it."""
+
+    feed: str
+    offset: int | None
+
+
 class Gone(NamedTuple):
     """The entry of an alert, or the mark of a feed, is forgotten."""
 
@@ -66,12 +73,14 @@ class Unreadable(NamedTuple):
     alert_id: bytes | None
 
 
-LedgerRecord = Entry | DeliveryMark | IntakeMark | Gone | Unreadable
+LedgerRecord = Entry | DeliveryMark | IntakeMark | OwedMark | Gone | Unreadable
 
 
 def read_ledger(key: bytes | None, value: bytes | None) -> LedgerRecord:
     """Return what a record of the ledger topic says; never raises."""
     named = key_of(key)
+    if value is None and (feed := _owed_feed(key)) is not None:
+        return OwedMark(feed, None)
     if value is None:
         return Gone(named) if named else Unreadable(Reason.KEY_DIFFERS, None)
     try:
@@ -93,6 +102,15 @@ def key_of(key: bytes | None) -> LedgerKey | None:
     return LedgerKey(found.bytes, feed or None)
 
 
+def _owed_feed(key: bytes | None) -> str | None:
+    """Return the feed in the key of an owed mark, or None."""
+    try:
+        kind, feed, _ = (key or b"").decode().split("/")
+    except ValueError:
+        return None
+    return feed if kind == "owed" else None
+
+
 def _read(named: LedgerKey | None, value: bytes) -> LedgerRecord:
     match codec.name_of(value):
         case "ledger-entry":
@@ -107,6 +125,9 @@ def _read(named: LedgerKey | None, value: bytes) -> LedgerRecord:
             return DeliveryMark(fields)
         case "intake-mark":
             return IntakeMark(codec.decode_trusted(value, "intake-mark"))
+        case "owed-mark":
+            fields = codec.decode_trusted(value, "owed-mark")
+            return OwedMark(fields["feed"], fields["offset"])
     raise Rejected(Reason.SCHEMA_UNEXPECTED)
 
 

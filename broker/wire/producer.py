@@ -7,6 +7,7 @@ commit; any failure throws the producer away; producers are renewed long before 
 """
 
 import asyncio
+from collections.abc import Iterable
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
@@ -14,6 +15,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     RecordTooLargeError,
+    TopicAuthorizationFailedError,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -39,16 +41,35 @@ _NO_COMPRESSION = 0
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
 
 
+_TIMEOUTS = frozenset({"TimeoutError", "KafkaTimeoutError", "RequestTimedOutError"})
+
+
 class TransactionFailed(Exception):
     """Nothing of the transaction will be read; the producer is gone.
 
     Attributes:
         for_good: Trying the same records again cannot help: one is too large.
+        timed_out: It took too long; it may have come to pass all the same.
     """
 
     def __init__(self, code: str, *, for_good: bool) -> None:
         super().__init__(code)
         self.for_good = for_good
+        self.timed_out = code in _TIMEOUTS
+
+
+class TopicsUnwritable(TransactionFailed):
+    """Some of its topics are not there, or may not be written.
+
+    Attributes:
+        topics: Their names.
+        spent: The producer is gone; otherwise nothing was begun, and it is as it was.
+    """
+
+    def __init__(self, topics: frozenset[str], *, spent: bool) -> None:
+        super().__init__("TOPICS_UNWRITABLE", for_good=False)
+        self.topics = topics
+        self.spent = spent
 
 
 class TransactionalProducer:
@@ -87,16 +108,21 @@ class TransactionalProducer:
         return Outbox(self._producer.create_batch, _sealed_batch)
 
     async def commit(
-        self, outbox: Outbox, source: TopicPartition, next_offset: int, group: str
+        self, outbox: Outbox, source: TopicPartition, next_offset: int | None, group: str
     ) -> None:
-        """Write everything in *outbox* and the offset, or nothing.
+        """Write everything in *outbox* and the offset, if there is one, or nothing.
 
         Raises:
+            TopicsUnwritable: Some topics cannot be written; it says which.
             TransactionFailed: It did not come to pass. Throw this producer away.
         """
         try:
             async with asyncio.timeout(self._timeout):
                 await self._commit(outbox, source, next_offset, group)
+        except TopicsUnwritable:
+            raise
+        except TopicAuthorizationFailedError as error:
+            raise TopicsUnwritable(_topics_in(error), spent=True) from None
         except _TOO_LARGE as error:
             raise TransactionFailed(type(error).__name__, for_good=True) from None
         except Exception as error:  # noqa: BLE001
@@ -105,10 +131,12 @@ class TransactionalProducer:
         self._sent += outbox.records
 
     async def _commit(
-        self, outbox: Outbox, source: TopicPartition, next_offset: int, group: str
+        self, outbox: Outbox, source: TopicPartition, next_offset: int | None, group: str
     ) -> None:
         batches = list(outbox.batches())
         await self._know({target.topic for target, _ in batches})
+        if unwritable := self._absent(target for target, _ in batches):
+            raise TopicsUnwritable(unwritable, spent=False)
         await self._producer.begin_transaction()
         sent = []
         for target, batch in batches:
@@ -121,7 +149,8 @@ class TransactionalProducer:
         for outcome in await asyncio.gather(*sent, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
-        await self._producer.send_offsets_to_transaction({source: next_offset}, group)
+        if next_offset is not None:
+            await self._producer.send_offsets_to_transaction({source: next_offset}, group)
         await self._producer.commit_transaction()
 
     async def _know(self, topics: set[str]) -> None:
@@ -129,6 +158,23 @@ class TransactionalProducer:
         if not topics <= self._topics:
             self._topics |= topics
             await self._producer.client.set_topics(self._topics)
+
+    async def may_write(self, target: TopicPartition) -> bool:
+        """Whether the cluster shows *target* to this producer now."""
+        self._topics.add(target.topic)
+        async with asyncio.timeout(self._timeout):
+            await self._producer.client.set_topics(self._topics)
+            await self._producer.client.force_metadata_update()
+        return not self._absent([target])
+
+    def _absent(self, targets: Iterable[TopicPartition]) -> frozenset[str]:
+        """Return the topics of those *targets* that the cluster does not have, or not show."""
+        cluster = self._producer.client.cluster
+        return frozenset(
+            target.topic
+            for target in targets
+            if target.partition not in (cluster.partitions_for_topic(target.topic) or ())
+        )
 
     async def discard(self) -> None:
         """Let go of it, whatever state it is in; the broker aborts what it left open."""
@@ -138,6 +184,12 @@ class TransactionalProducer:
         except (KafkaError, TimeoutError, OSError, AssertionError):
             # A producer that failed may fail to stop; the next one of its id fences it.
             return
+
+
+def _topics_in(error: TopicAuthorizationFailedError) -> frozenset[str]:
+    """Return the topics that *error* names: one, or a set of them."""
+    named = error.args[0] if error.args else frozenset()
+    return frozenset([named] if isinstance(named, str) else named)
 
 
 def _sealed_batch() -> BatchBuilder:

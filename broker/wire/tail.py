@@ -143,3 +143,43 @@ async def ends_of(connection: Connection, prefix: str) -> dict[TopicPartition, i
         return found
     finally:
         await reader.stop()
+
+
+async def written_end(connection: Connection, partition: TopicPartition) -> int:
+    """Return where *partition* ends now for those who write it.
+
+    Raises:
+        KafkaUnavailable: Its leader does not answer.
+    """
+    ends = WrittenEnds(connection)
+    try:
+        await ends.start()
+        found = await ends.of([partition])
+    except KafkaError as error:
+        raise KafkaUnavailable(type(error).__name__) from None
+    finally:
+        await ends.stop()
+    return found[partition]
+
+
+async def settled_records(
+    connection: Connection, topic: str, partition: int
+) -> list[ConsumerRecord] | None:
+    """Return all records of one partition; None while a transaction in it is not seen to end.
+
+    Raises:
+        KafkaUnavailable: The cluster does not answer, or there is no such partition.
+    """
+    target = TopicPartition(topic, partition)
+    written = await written_end(connection, target)
+    reader = open_reader(connection)
+    await reader.start()
+    try:
+        committed: dict[TopicPartition, int] = await reader.end_offsets([target])
+        if committed[target] < written:
+            return None
+        return [record async for record in drain(reader, [target])]
+    except KafkaError as error:
+        raise KafkaUnavailable(type(error).__name__) from None
+    finally:
+        await reader.stop()

@@ -86,6 +86,16 @@ class Topics:
         return f"{self.prefix}quarantine"
 
     @property
+    def owed(self) -> str:
+        """Releases and recalls of feeds that cannot be written."""
+        return f"{self.prefix}owed"
+
+    def feed_of(self, topic: str) -> str | None:
+        """Return the feed whose topic it is, or None."""
+        start = f"{self.prefix}feed."
+        return topic.removeprefix(start) if topic.startswith(start) else None
+
+    @property
     def clock(self) -> str:
         """Empty records, by which roles learn the brokers' time."""
         return f"{self.prefix}clock"
@@ -121,6 +131,7 @@ class Topics:
         out = self._specs([self.feed(feed) for feed in feeds], ALERT_BYTES, 14)
         dead = self._specs([self.dead_letter(feed) for feed in feeds], KEPT_BYTES, 90)
         single = [
+            _deleted(self.owed, self.partitions, ALERT_BYTES, 1900),
             _deleted(self.clock, _CLOCK_PARTITIONS, ALERT_BYTES, 1),
             _deleted(self.audit, 1, ALERT_BYTES, 3650),
             _compacted(self.plans, 1),

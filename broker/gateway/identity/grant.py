@@ -43,7 +43,7 @@ def caller_of(grant: Grant, community: Directory) -> Caller:
     """
     if grant.unit not in community.units:
         raise CredentialRefused("UNIT_UNKNOWN")
-    feeds = frozenset(feed.id for feed in community.feeds.values() if feed.unit == grant.unit)
+    feeds = frozenset(feed.id for feed in community.listed.values() if feed.unit == grant.unit)
     if grant.feeds is not None:
         feeds &= grant.feeds
     rights = unit_rights(grant.unit, community)
@@ -62,7 +62,7 @@ def unit_rights(unit_id: str, community: Directory) -> frozenset[Right]:
         rights |= _PUBLISHING
         if unit.kind is RecipientClass.CIVIL_SOCIETY:
             rights |= {Right.REPORT}
-    if any(feed.unit == unit_id for feed in community.feeds.values()):
+    if any(feed.unit == unit_id for feed in community.listed.values()):
         rights |= _READING
     return rights
 

@@ -76,14 +76,14 @@ def _add_collections(routes: APIRouter, doors: Doors) -> None:
     @routes.get(ROOT + "collections/", dependencies=[_Acceptable])
     async def collections(request: Request, caller: Reader) -> Response:
         """List the caller's feeds as collections."""
-        feeds = [doors.community.feeds[feed] for feed in sorted(caller.feeds)]
+        feeds = [doors.community.listed[feed] for feed in sorted(caller.feeds)]
         told = [_collection(feed) for feed in feeds]
         return _written(request, {"collections": told} if told else {})
 
     @routes.get(ROOT + "collections/{collection}/", dependencies=[_Acceptable])
     async def one(request: Request, collection: str, caller: Reader) -> Response:
         """Describe one collection."""
-        return _written(request, _collection(doors.community.feeds[feed_of(caller, collection)]))
+        return _written(request, _collection(doors.community.listed[feed_of(caller, collection)]))
 
 
 def _collection(feed: Feed) -> dict[str, Any]:

@@ -1,0 +1,127 @@
+"""Whether this process and the cluster agree on how alerts are spread over partitions.
+
+An alert's partition follows from its id and the number of partitions. A process that counts
+otherwise looks for it in the wrong place: a cancel would recall nobody. So no role starts before
+it has compared.
+"""
+
+import asyncio
+from typing import Protocol
+
+import structlog
+
+from broker.errors import KafkaRefused, KafkaUnavailable, SettingsInvalid
+from broker.wire.connection import Connection
+from broker.wire.tail import partitions_of
+from broker.wire.topics import Topics
+
+log = structlog.get_logger()
+
+_AGAIN_SECONDS = 1.0
+
+
+class Role(Protocol):
+    """A part that runs until it is stopped."""
+
+    async def run(self) -> None:
+        """Run."""
+
+    def stop(self) -> None:
+        """Ask it to end."""
+
+
+async def require_partitions(connection: Connection, topics: Topics) -> bool:
+    """Check that the cluster has as many partitions as *topics* says; return whether it knows.
+
+    What may not be seen, or is not there yet, says nothing: there is nothing to disagree with.
+
+    Raises:
+        SettingsInvalid: It has another number.
+        KafkaUnavailable: It does not answer.
+    """
+    found = await partitions_of(connection, [topics.alerts, topics.ledger])
+    counts = {topic: sum(each.topic == topic for each in found) for topic, _ in found}
+    for topic, count in sorted(counts.items()):
+        if count != topics.partitions:
+            raise SettingsInvalid(
+                f"LALI_PARTITIONS is {topics.partitions}, and {topic} has {count} partitions "
+                f"(PARTITIONS_DIFFER): set LALI_PARTITIONS={count} for every process; the number "
+                "is never changed once topics are made"
+            )
+    return bool(counts)
+
+
+class Agreed:
+    """A role that runs once the cluster has been found to agree.
+
+    Args:
+        role: The role.
+        connection: As it connects.
+        topics: Its topics.
+        waits: Whether it runs only once they agree, or ends as soon as they differ.
+    """
+
+    def __init__(
+        self, role: Role, connection: Connection, topics: Topics, *, waits: bool = True
+    ) -> None:
+        self._waits = waits
+        self._said = False
+        self._role = role
+        self._connection = connection
+        self._topics = topics
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask `run` to end."""
+        self._stopping.set()
+        self._role.stop()
+
+    async def run(self) -> None:
+        """Compare, wherever the cluster answers, and run.
+
+        Raises:
+            SettingsInvalid: The cluster has another number of partitions.
+        """
+        if self._waits:
+            await self._compare()
+            if not self._stopping.is_set():
+                await self._role.run()
+            return
+        comparing, running = asyncio.create_task(self._compare()), asyncio.create_task(self._run())
+        await asyncio.wait([comparing, running], return_when=asyncio.FIRST_EXCEPTION)
+        if comparing.done() and (fault := comparing.exception()) is not None:
+            self._role.stop()
+            await asyncio.gather(running, return_exceptions=True)
+            raise fault
+        self._stopping.set()
+        await asyncio.gather(comparing, running)
+
+    async def _run(self) -> None:
+        try:
+            await self._role.run()
+        finally:
+            self._stopping.set()
+
+    async def _compare(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if await require_partitions(self._connection, self._topics):
+                    return
+                self._say_missing()
+            except KafkaRefused:
+                return  # the role says in its own words what it may not do
+            except KafkaUnavailable as away:
+                log.debug("partitions.unknown", code=away.code)
+            await self._wait()
+
+    def _say_missing(self) -> None:
+        if not self._said:
+            self._said = True
+            log.warning("topics.missing", said="`lali topics apply`; until then it waits")
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_AGAIN_SECONDS):
+                await self._stopping.wait()
+        except TimeoutError:
+            return

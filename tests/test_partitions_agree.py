@@ -1,0 +1,63 @@
+"""C29: a process that counts partitions otherwise than the cluster does not start."""
+
+import asyncio
+
+import pytest
+
+from broker.agreement import Agreed, require_partitions
+from broker.errors import SettingsInvalid
+from broker.wire.admin import apply_topics
+from broker.wire.connection import Connection
+from broker.wire.topics import Topics
+
+
+class Role:
+    """A role that notes whether it ran."""
+
+    def __init__(self):
+        self.ran = False
+        self.stopped = asyncio.Event()
+
+    def stop(self):
+        self.stopped.set()
+
+    async def run(self):
+        self.ran = True
+        await self.stopped.wait()
+
+
+@pytest.mark.kafka
+async def test_c29_a_role_with_another_number_of_partitions_never_runs(connection, topics):
+    other = Topics(topics.prefix, topics.partitions + 1)
+    assert not await require_partitions(connection, other)  # there is nothing to differ from
+    await apply_topics(connection, topics.specs([], ["a-feed"]))
+    assert await require_partitions(connection, topics)
+
+    role = Role()
+    with pytest.raises(SettingsInvalid, match=f"LALI_PARTITIONS={topics.partitions} "):
+        await asyncio.wait_for(Agreed(role, connection, other).run(), 60)
+    assert not role.ran
+
+    with pytest.raises(SettingsInvalid, match="PARTITIONS_DIFFER"):
+        await asyncio.wait_for(Agreed(role, connection, other, waits=False).run(), 60)
+    assert role.stopped.is_set()
+
+    good = Role()
+    for waits in (True, False):
+        agreed = Agreed(good, connection, topics, waits=waits)
+        running = asyncio.create_task(agreed.run())
+        while not good.ran:  # noqa: ASYNC110 - it is noted, and not told
+            await asyncio.sleep(0.05)
+        agreed.stop()
+        await asyncio.wait_for(running, 60)
+        good = Role()
+
+
+async def test_c29_a_cluster_that_is_away_is_waited_for_and_stopping_ends_it(unused_tcp_port):
+    role = Role()
+    agreed = Agreed(role, Connection(f"127.0.0.1:{unused_tcp_port}"), Topics("x.", 2))
+    running = asyncio.create_task(agreed.run())
+    await asyncio.sleep(0.2)
+    agreed.stop()
+    await asyncio.wait_for(running, 120)
+    assert not role.ran
