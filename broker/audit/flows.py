@@ -27,8 +27,11 @@ def by_feed(log: AuditLog) -> dict[str, Counts]:
             # Narrowed is recalled and released in one.
             said = ("released", "recalled") if verdict == "narrowed" else (verdict,)
             found.setdefault(feed, Counter()).update(said)
-    for entry in log.of("DELIVERED", "NOT_DELIVERED", "DEAD_LETTERED"):
-        found.setdefault(entry.feed or "unknown", Counter())[entry.kind.lower()] += 1
+    for kind in ("DELIVERED", "NOT_DELIVERED", "DEAD_LETTERED"):
+        # Once a release, however many of a unit's readers were shown it.
+        ended = {(e.feed, e.alert_id, e.revision, e.release_kind) for e in log.of(kind)}
+        for named, count in Counter(each[0] or "unknown" for each in ended).items():
+            found.setdefault(named, Counter())[kind.lower()] += count
     return {name: dict(counts) for name, counts in sorted(found.items())}
 
 
