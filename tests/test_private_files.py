@@ -13,7 +13,12 @@ from broker.running import Running, note_running
 
 ROOT = Path(__file__).parents[1]
 #: Files that hold nothing of anybody: documents, logs of a trial, a demonstration's own files.
-_OPEN_TO_ALL = {"broker/cli/schema.py", "broker/trial/partners.py", "broker/trial/roles.py"}
+_OPEN_TO_ALL = {
+    "broker/cli/schema.py",
+    "broker/cluster/node.py",
+    "broker/trial/partners.py",
+    "broker/trial/roles.py",
+}
 _WRITES = re.compile(r"\.write_text\(|\.write_bytes\(|\.open\(\"[wax]|[^.]\bopen\([^)]*\"[wax]")
 
 
