@@ -12,7 +12,10 @@ from broker import cli
 COMMANDS = tuple(cli._COMMANDS)
 
 #: Groups of commands: what they hold is asked for one by one.
-GROUPS = ("change", "gateway", "journal", "kafka", "keys", "policy", "schema", "secure", "topics")
+GROUPS = (
+    "change", "dead-letters", "feed", "gateway", "journal", "kafka", "keys", "policy", "schema",
+    "secure", "topics",
+)  # fmt: skip
 
 
 def help_of(*words):

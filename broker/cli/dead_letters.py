@@ -52,6 +52,8 @@ def list_letters(feed: str, *, json: Flag = False) -> None:
 def show(feed: str, partition: int, offset: int, *, json: Flag = False) -> None:
     """Show one dead letter: what it is about and why; never its content.
 
+    Example: `lali dead-letters show samoa-tcu-investigate 0 17`
+
     Args:
         feed: Id of the feed.
         partition: Its partition, as `list` says.
@@ -91,6 +93,9 @@ def drop(
     feed: str, partition: int, offset: int, *, by: By, reason: Why, json: Flag = False
 ) -> None:
     """Have a dead letter never handed over; later revisions of its alert flow again.
+
+    Example: `lali dead-letters drop samoa-tcu-investigate 0 17 --by duty-operator
+    --reason OUT_OF_DATE`
 
     Args:
         feed: Id of the feed.

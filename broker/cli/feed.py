@@ -40,6 +40,8 @@ def pause(feed: str, *, by: By, reason: Why, json: Flag = False) -> None:
 def resume(feed: str, *, by: By, reason: Why, json: Flag = False) -> None:
     """Go on with a feed that was paused.
 
+    Example: `lali feed resume samoa-tcu-investigate --by duty-operator --reason PARTNER_MENDED`
+
     Args:
         feed: Id of the feed.
         by: Who does this: letters, digits and hyphens.
@@ -55,6 +57,8 @@ def retry(feed: str, *, by: By, reason: Why, json: Flag = False) -> None:
 
     Other feeds are left alone. What went aside while nothing was taken is tried again, too.
 
+    Example: `lali feed retry samoa-tcu-investigate --by duty-operator --reason PARTNER_MENDED`
+
     Args:
         feed: Id of the feed.
         by: Who does this: letters, digits and hyphens.
@@ -67,6 +71,8 @@ def retry(feed: str, *, by: By, reason: Why, json: Flag = False) -> None:
 @app.command
 def owed(feed: str, *, json: Flag = False) -> None:
     """List the recalls that a feed's recipient has not taken.
+
+    Example: `lali feed owed samoa-tcu-investigate`
 
     Args:
         feed: Id of the feed.
@@ -85,6 +91,9 @@ def owed(feed: str, *, json: Flag = False) -> None:
 @app.command(name="give-up")
 def give_up(feed: str, alert: UUID, *, by: By, reason: Why, json: Flag = False) -> None:
     """Try the recall of an alert no more: its recipient was told by another way.
+
+    Example: `lali feed give-up samoa-tcu-investigate 7b0c1f6e-33a8-4e4f-9a53-1f0d8c1f4d52
+    --by duty-operator --reason TOLD_BY_TELEPHONE`
 
     Args:
         feed: Id of the feed.
