@@ -135,7 +135,7 @@ async def test_flows_count_each_alert_by_originator_feed_and_pair(region):
     }  # fmt: skip
     pairs = {each["feed"]: each["released"] for each in found["between"]}
     released = {feed for feed, counts in found["feeds"].items() if counts.get("released")}
-    assert pairs == dict.fromkeys(released, 1)
+    assert pairs == dict.fromkeys(released, 2)
 
 
 @pytest.mark.parametrize("command", ["flows", f"trace {ALERT}"])
