@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from broker.errors import SettingsInvalid
-from broker.private_files import write_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ def note_running(data_folder: Path, running: Running | None) -> None:
         note.unlink(missing_ok=True)
     else:
         kept = {name: str(value) for name, value in asdict(running).items() if value}
-        write_private(note, json.dumps(kept).encode())
+        note.write_text(json.dumps(kept))
 
 
 def settings_of_running(data_folder: Path) -> dict[str, Any]:

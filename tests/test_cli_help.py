@@ -13,9 +13,17 @@ COMMANDS = tuple(cli._COMMANDS)
 
 #: Groups of commands: what they hold is asked for one by one.
 GROUPS = (
-    "change", "dead-letters", "feed", "gateway", "journal", "kafka", "keys", "policy", "schema",
-    "secure", "topics",
-)  # fmt: skip
+    "change",
+    "gateway",
+    "journal",
+    "kafka",
+    "keys",
+    "policy",
+    "quarantine",
+    "schema",
+    "secure",
+    "topics",
+)
 
 
 def help_of(*words):

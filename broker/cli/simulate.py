@@ -17,7 +17,6 @@ from rich.table import Table
 from broker.cli import print_json
 from broker.keys import client_protection
 from broker.policy.directory import read_directory
-from broker.private_files import write_private
 from broker.settings import Settings, load_settings
 from broker.simulate import Scenario, Step, past_start
 from broker.wire.access import Principals
@@ -71,8 +70,7 @@ def simulate(
         seal=protection.seal if protection else None,
     )
     if out:
-        text = "".join(json_text.dumps(_record(step)) + "\n" for step in scenario)
-        write_private(out, text.encode())
+        out.write_text("".join(json_text.dumps(_record(step)) + "\n" for step in scenario))
     if publish:
         asyncio.run(_publish(scenario, settings, rate))
     _show(scenario, begins, as_json=json)

@@ -28,14 +28,11 @@ def refuse_content(alert: Alert) -> None:
     Raises:
         Rejected: With the first thing that is wrong, and its path.
     """
-    if alert.label.message_type is not MessageType.CANCEL:
-        _refuse(alert, Elsewhere(alert))
-
-
-def _refuse(alert: Alert, elsewhere: Elsewhere) -> None:
+    if alert.label.message_type is MessageType.CANCEL:
+        return
     _refuse_dates(alert)
     _refuse_children(alert)
-    for match in elsewhere.exact():
+    for match in Elsewhere(alert).exact():
         raise Rejected(Reason.VICTIM_IDENTIFIED_ELSEWHERE, match.leaf.path)
 
 
@@ -50,12 +47,9 @@ def check_content(alert: Alert, *, confirmed: bool) -> None:
         Unconfirmed: A warning must be confirmed first.
         Rejected: As `refuse_content`; no confirmation helps.
     """
-    if alert.label.message_type is MessageType.CANCEL:
-        return
-    elsewhere = Elsewhere(alert)
-    _refuse(alert, elsewhere)
+    refuse_content(alert)
     if not confirmed:
-        refuse_unconfirmed(content_warnings(alert, elsewhere))
+        refuse_unconfirmed(content_warnings(alert))
 
 
 def refuse_unconfirmed(found: Iterable[AlertWarning]) -> None:

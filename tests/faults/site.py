@@ -78,24 +78,8 @@ class Site:
 
     def publish(self, count, unit=UNIT):
         """Publish *count* alerts of one label; return their marks."""
-        producer = KafkaProducer(
-            bootstrap_servers=self.kafka.bootstrap_servers.split(","),
-            acks="all",
-            enable_idempotence=True,
-            delivery_timeout_ms=120_000,
-        )
-        marks = [secrets.token_hex(6) for _ in range(count)]
-        try:
-            sent = []
-            for mark in marks:
-                alert = make_alert(mark=f"cnry{mark}", originator=unit)
-                key = str(alert.label.alert_id).encode()
-                sent.append(producer.send(f"intake.{unit}", encode_alert(alert), key))
-            for each in sent:
-                each.get(120)
-        finally:
-            producer.close()
-        return marks
+        with sending(self.kafka.bootstrap_servers) as send:
+            return [send(unit) for _ in range(count)]
 
     def write(self, topic, value, key=None, partition=None):
         """Write anything into a topic, as a fault, or somebody with the right, would."""
@@ -131,6 +115,31 @@ class Site:
     def _lali(self, *words):
         environment = {**os.environ, **self.environment()}
         subprocess.run([sys.executable, "-m", "broker", *words], check=True, env=environment)
+
+
+@contextlib.contextmanager
+def sending(servers, **options):
+    """Publish alerts of one label; the mark of each is returned when Kafka has it."""
+    producer = KafkaProducer(
+        bootstrap_servers=servers.split(","),
+        acks="all",
+        enable_idempotence=True,
+        delivery_timeout_ms=60_000,
+        request_timeout_ms=10_000,
+        **options,
+    )
+
+    def send(unit):
+        mark = secrets.token_hex(6)
+        alert = make_alert(mark=f"cnry{mark}", originator=unit)
+        key = str(alert.label.alert_id).encode()
+        producer.send(f"intake.{unit}", encode_alert(alert), key).get(120)
+        return mark
+
+    try:
+        yield send
+    finally:
+        producer.close(timeout=1)
 
 
 def judged(site, fault, tell, publishes=6):
