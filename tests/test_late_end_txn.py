@@ -1,0 +1,133 @@
+"""A transaction's requests that arrive after its producer was given up, on a real Kafka.
+
+aiokafka speaks the transaction protocol from before KIP-890: a request names producer and epoch,
+and not the transaction. What a network held back of a zombie is sent here when its successor's
+transaction is under way. Rule 4 of route (a new producer after any fault) raises the epoch, and
+so the broker refuses it; sent before that, it is the zombie's own end, and the offset tells.
+"""
+
+import asyncio
+
+import pytest
+from aiokafka.client import ConnectionGroup, CoordinationType
+from aiokafka.errors import for_code
+from aiokafka.protocol.transaction import AddPartitionsToTxnRequest, EndTxnRequest
+
+from broker.wire.admin import apply_topics, committed_offsets
+from broker.wire.outbox import Fanout
+from broker.wire.partition import Target
+from broker.wire.producer import TransactionalProducer
+from broker.wire.tail import read_to_end
+from broker.wire.topics import TopicSpec
+
+pytestmark = pytest.mark.kafka
+
+FENCED = {"InvalidProducerEpoch", "ProducerFenced", "InvalidTxnState", "InvalidProducerIdMapping"}
+
+
+@pytest.fixture
+async def names(connection, topics):
+    made = {name: f"{topics.prefix}{name}" for name in ("out", "source")}
+    await apply_topics(connection, [TopicSpec(name, 1) for name in made.values()])
+    return made
+
+
+class Zombie:
+    """A producer whose transaction is under way when it is given up."""
+
+    def __init__(self, connection, names):
+        self.name = f"{names['source']}-late"
+        self.made = TransactionalProducer(connection, self.name)
+
+    async def stall(self, names):
+        await self.made.start()
+        inner = self.made._producer
+        await inner.begin_transaction()
+        await inner.send_and_wait(names["out"], b"of the zombie", partition=0)
+        await inner.send_offsets_to_transaction({Target(names["source"], 0): 7}, names["source"])
+        manager = inner._txn_manager
+        self.identity = (self.name, manager.producer_id, manager.producer_epoch)
+
+    def held_end(self, *, commits):
+        return EndTxnRequest(*self.identity, commits)
+
+    def held_partitions(self, names):
+        return AddPartitionsToTxnRequest(*self.identity, [(names["out"], [0])])
+
+
+async def _arrive(through, name, request):
+    """Send what was held back, by another connection; return the broker's answer."""
+    client = through._producer.client
+    node = await client.coordinator_lookup(CoordinationType.TRANSACTION, name)
+    await client.ready(node, group=ConnectionGroup.COORDINATION)
+    answer = await client.send(node, request, group=ConnectionGroup.COORDINATION)
+    code = answer.errors[0][1][0][1] if hasattr(answer, "errors") else answer.error_code
+    return for_code(code).__name__
+
+
+async def _values(connection, names, least):
+    async with asyncio.timeout(60):
+        while True:
+            found = [r.value async for r in read_to_end(connection, [names["out"]])]
+            if len(found) >= least:
+                return found
+            await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize("commits", [True, False])
+async def test_a_late_end_of_a_zombie_ends_nothing_of_its_successors(connection, names, commits):
+    zombie = Zombie(connection, names)
+    await zombie.stall(names)
+    successor = TransactionalProducer(connection, zombie.name)
+    await successor.start()  # rule 4: the epoch rises, and what the zombie left open is aborted
+    inner = successor._producer
+    await inner.begin_transaction()
+    await inner.send_and_wait(names["out"], b"of the successor", partition=0)
+
+    ended = await _arrive(successor, zombie.name, zombie.held_end(commits=commits))
+    added = await _arrive(successor, zombie.name, zombie.held_partitions(names))
+
+    assert {ended, added} <= FENCED
+    assert await _values(connection, names, 0) == []
+    await inner.commit_transaction()
+    assert await _values(connection, names, 1) == [b"of the successor"]
+    assert await committed_offsets(connection, names["source"]) == {}
+    await asyncio.gather(zombie.made.discard(), successor.discard())
+
+
+async def test_an_end_that_arrives_before_the_epoch_rises_is_the_zombies_own_and_is_seen(
+    connection, names
+):
+    zombie = Zombie(connection, names)
+    await zombie.stall(names)
+    other = TransactionalProducer(connection, f"{zombie.name}-other")
+    await other.start()
+
+    assert await _arrive(other, zombie.name, zombie.held_end(commits=True)) == "NoError"
+    successor = TransactionalProducer(connection, zombie.name)
+    await successor.start()
+
+    # What a lane asks after every renewal: the zombie's transaction came to pass.
+    assert await committed_offsets(connection, names["source"]) == {Target(names["source"], 0): 7}
+    assert await _values(connection, names, 1) == [b"of the zombie"]
+    await asyncio.gather(zombie.made.discard(), other.discard(), successor.discard())
+
+
+async def test_a_late_record_of_a_zombie_is_refused(connection, names):
+    zombie = Zombie(connection, names)
+    await zombie.stall(names)
+    successor = TransactionalProducer(connection, zombie.name)
+    await successor.start()
+    outbox = successor.outbox()
+    outbox.add(Fanout(Target(names["out"], 0)), b"k", b"of the successor")
+    late = asyncio.ensure_future(
+        zombie.made._producer.send_and_wait(names["out"], b"too late", partition=0)
+    )
+    await asyncio.wait([late], timeout=20)
+
+    await successor.commit(outbox, Target(names["source"], 0), 1, names["source"])
+
+    assert await _values(connection, names, 1) == [b"of the successor"]
+    late.cancel()
+    await asyncio.gather(late, return_exceptions=True)
+    await asyncio.gather(zombie.made.discard(), successor.discard())
