@@ -1,6 +1,6 @@
 """Before sending: who would see what, in plain words, and what in the text may name somebody."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fastapi import Request
@@ -73,9 +73,11 @@ def reviewed(
 
 def _told(alert: Alert, shown: Preview, typed: Typed) -> dict[str, Any]:
     about = [plain_words.about_all(each.code) for each in shown.warnings]
+    # What a unit published it knows: its own feed makes nobody else learn of it.
+    others = [row for row in shown.receives if row.unit != alert.label.originator]
     return {
-        "readers": [_reader(row) for row in sorted(shown.receives, key=_sees_most_first)],
-        "nobody_learns": _nobody(shown),
+        "readers": [_reader(row) for row in sorted(others, key=_sees_most_first)],
+        "nobody_learns": _nobody(others),
         "findings": _findings(alert, shown, typed),
         "to_confirm": any(each.confirm for each in shown.warnings),
         "remarks": list(dict.fromkeys(each for each in about if each)),
@@ -90,10 +92,10 @@ def _sees_most_first(row: PreviewRow) -> tuple[int, str]:
     return -len(row.sees), row.recipient_class
 
 
-def _nobody(shown: Preview) -> list[str]:
-    """Return the parts that the report has and no recipient sees."""
-    seen = {part for row in shown.receives for part in row.sees}
-    held = {part for row in shown.receives for part in row.withheld} - seen
+def _nobody(others: Sequence[PreviewRow]) -> list[str]:
+    """Return the parts that the report has and none of the *others* sees."""
+    seen = {part for row in others for part in row.sees}
+    held = {part for row in others for part in row.withheld} - seen
     return plain_words.parts(tuple(part for part in plain_words.PARTS if part in held))
 
 
