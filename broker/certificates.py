@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from broker.private_files import private_folder, write_private
+from broker.private_files import private_folder, write_private, write_whole
 
 DAYS = 30
 _MARK = "development certificate"
+#: Mode of what everybody may read.
+_PUBLIC = 0o644
 #: Clocks differ; a certificate is valid a little before it was made.
 _SLACK = dt.timedelta(minutes=5)
 
@@ -52,7 +54,7 @@ class DevelopmentCa:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._certificate = _certificate_of_ca(self._key)
         write_private(key_file, _pem_of(self._key))
-        self.certificate_file.write_bytes(_pem(self._certificate))
+        write_whole(self.certificate_file, _pem(self._certificate), _PUBLIC)
 
     def issue_server(self, name: str, addresses: Iterable[str]) -> Pair:
         """Issue a certificate with which brokers prove their *addresses*, and each other.
@@ -80,7 +82,7 @@ class DevelopmentCa:
             builder = builder.add_extension(extension, False)
         pair = Pair(self.folder / f"{name}.pem", self.folder / f"{name}.key")
         write_private(pair.key, _pem_of(key))
-        pair.certificate.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
+        write_whole(pair.certificate, _pem(builder.sign(self._key, hashes.SHA256())), _PUBLIC)
         return pair
 
 

@@ -4,6 +4,7 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
+from typing import TextIO
 
 from pydantic import SecretStr
 
@@ -22,14 +23,37 @@ def private_folder(folder: Path) -> Path:
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Write *file* whole, with mode 0600 from its first moment."""
-    # mkstemp opens with mode 0600 and never follows a link that somebody put there.
+    """Write *file* whole or not at all, with mode 0600 from its first moment."""
+    write_whole(file, content, 0o600)
+
+
+def write_whole(file: Path, content: bytes, mode: int) -> None:
+    """Write *file* whole or not at all, with *mode* whatever the umask is.
+
+    A link in its place is replaced, and never followed.
+    """
+    # mkstemp makes a file with mode 0600 under a name that nobody can foresee, or fails.
     number, name = tempfile.mkstemp(dir=file.parent, prefix=".new-")
-    with os.fdopen(number, "wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
-    Path(name).replace(file)
+    try:
+        with os.fdopen(number, "wb") as opened:
+            opened.write(content)
+            os.fchmod(opened.fileno(), mode)
+            opened.flush()
+            os.fsync(opened.fileno())
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def open_lock(file: Path) -> TextIO:
+    """Open *file* to lock it, with mode 0600; what is in it stays.
+
+    Raises:
+        OSError: It is a link: whoever put it there may have another file locked, or emptied.
+    """
+    number = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    return os.fdopen(number, "r+")
 
 
 def read_secret(file: Path) -> SecretStr:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.errors import SettingsInvalid
+from broker.private_files import write_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ def note_running(data_folder: Path, running: Running | None) -> None:
         note.unlink(missing_ok=True)
     else:
         kept = {name: str(value) for name, value in asdict(running).items() if value}
-        note.write_text(json.dumps(kept))
+        write_private(note, json.dumps(kept).encode())
 
 
 def settings_of_running(data_folder: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from broker.errors import SettingsInvalid
 from broker.model.base import Model, Moment
+from broker.private_files import write_private
 from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings
 
@@ -131,7 +132,9 @@ def _write(archive: Path, files: dict[str, Path], known: dict[str, object]) -> M
     try:
         digests = {name: _copied(file, work / name) for name, file in files.items()}
         manifest = Manifest.model_validate({**known, "files": digests})
-        (work / MANIFEST).write_text(json.dumps(manifest.model_dump(mode="json"), indent=1))
+        write_private(
+            work / MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=1).encode()
+        )
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "wb") as out, tarfile.open(fileobj=out, mode="w") as tar:
             for name in (MANIFEST, *sorted(digests)):

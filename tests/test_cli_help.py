@@ -13,17 +13,9 @@ COMMANDS = tuple(cli._COMMANDS)
 
 #: Groups of commands: what they hold is asked for one by one.
 GROUPS = (
-    "change",
-    "gateway",
-    "journal",
-    "kafka",
-    "keys",
-    "policy",
-    "quarantine",
-    "schema",
-    "secure",
-    "topics",
-)
+    "change", "dead-letters", "feed", "gateway", "journal", "kafka", "keys", "policy",
+    "quarantine", "schema", "secure", "topics",
+)  # fmt: skip
 
 
 def help_of(*words):

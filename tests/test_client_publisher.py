@@ -126,7 +126,7 @@ async def test_one_refused_alert_of_a_batch_stops_none_of_the_others(cluster, to
 @kafka_needed
 async def test_revisions_of_one_alert_keep_their_order_in_a_batch(cluster, topics):
     alerts = [
-        make_alert(alert_id=alert_id_of(n % 3), revision=1 + n // 3, mark="X" * (1 + n % 60))
+        make_alert(alert_id=alert_id_of(n % 3), revision=1 + n // 3, mark="X" * (1 + n % 30))
         for n in range(300)
     ]
 

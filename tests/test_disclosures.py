@@ -51,12 +51,12 @@ class Desk:
         self.shelf.take([record])
         (self.shelved,) = self.shelf.after(FEED, {}, 10)
 
-    async def show(self, outcome, bundle):
+    async def show(self, outcome, bundle, credential="key:desk", door="HTTP"):
         """Show the release under *outcome*; return what was shown."""
         self.hub.judge.outcome = outcome
         served = await self.hub.servings.serve(self.shelved)
         disclosures = Disclosures(self.log, self.shelf, self.hub.servings, bundle, lambda: 1_000)
-        await disclosures.record([served], "HTTP", "key:desk")
+        await disclosures.record([served], door, credential)
         release = served.release
         return (release.kind, release.revision, release.profile, bundle)
 
@@ -116,6 +116,16 @@ async def test_a11_what_was_recalled_while_it_was_recorded_is_not_shown(tmp_path
     disclosures = Disclosures(desk.log, desk.shelf, desk.hub.servings, BUNDLE_A, lambda: 1_000)
 
     with pytest.raises(Problem) as refused:
-        await disclosures.record([late], "HTTP")
+        await disclosures.record([late], "HTTP", "key:desk")
 
     assert refused.value.status == 503
+
+
+async def test_11_09_whoever_of_a_unit_reads_has_an_entry(tmp_path):
+    desk = Desk(tmp_path)
+    for credential in ("key:first", "key:second", "key:first"):
+        for door in ("HTTP", "TAXII"):
+            await desk.show(PERMITTED, BUNDLE_A, credential, door)
+
+    assert [entry.credential for entry in desk.log.entries] == ["key:first", "key:second"]
+    assert len({entry.entry_id for entry in desk.log.entries}) == 2

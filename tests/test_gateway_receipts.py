@@ -143,3 +143,22 @@ async def test_a_recall_can_be_acknowledged(behind):
             await asyncio.sleep(0.1)
     _, _, body = await give(behind, {"alert_id": alert_id, "revision": 2, "state": "ACTED_UPON"})
     assert body["results"][0]["recorded"]
+
+
+async def test_11_10_a_receipt_is_for_what_was_shown(behind):
+    """What lies in a feed and was shown to nobody is as unknown as what does not exist."""
+    alert_id = await behind.publish()
+    async with asyncio.timeout(120):
+        while behind.doors.shelf.latest(FEED, uuid.UUID(alert_id)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    named = (alert_id, str(uuid.uuid4()))
+    early, absent = ({"alert_id": each, "state": "ACTED_UPON"} for each in named)
+    _, _, body = await give(behind, early, absent)
+    results = [{**each, "alert_id": ""} for each in body["results"]]
+    assert results[0] == results[1]
+    assert results[0]["errors"] == [{"path": "alert_id", "code": "NOT_FOUND"}]
+    assert await entries(behind, alert_id, *ANSWERS) == []
+
+    await behind.shown(alert_id)
+    _, _, body = await give(behind, early)
+    assert body["results"][0]["recorded"] is True

@@ -15,13 +15,9 @@ def test_every_topic_has_somebody_who_writes_it_and_somebody_who_reads_it():
     read = {r.name for r in rights if r.kind is Kind.TOPIC and r.operation is Operation.READ}
 
     assert written == set(SMALL.topic_names())
-    # Quarantine and dead letters are for operators, who come as the administrator.
+    # Quarantine is for operators, who come as the administrator.
     # Of the clock topic only the times count that its writers are told.
-    kept = {
-        SMALL.topics.clock,
-        SMALL.topics.quarantine,
-        *map(SMALL.topics.dead_letter, SMALL.feeds),
-    }
+    kept = {SMALL.topics.clock, SMALL.topics.quarantine}
     assert read == set(SMALL.topic_names()) - kept
 
 

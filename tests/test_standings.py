@@ -7,6 +7,10 @@ import pytest
 
 from broker.gateway.database import Database
 from broker.gateway.standing import Standings
+from broker.model.release import ReleaseKind
+from broker.pipeline.delivery_records import delivery_entry
+from broker.pipeline.holding import Share
+from broker.testing import make_recall
 
 NOON = 1_790_000_000_000
 
@@ -35,3 +39,39 @@ def test_a_units_own_alerts_are_listed_newest_first_each_once(standings):
     standings.note_published("reef-helpline", [(uuid4(), 1)], NOON)
     assert standings.own("lagoon-house", 9) == [(second, NOON + 1), (first, NOON)]
     assert standings.own("lagoon-house", 1) == [(second, NOON + 1)]
+
+
+def _taken(standings, database, alert_id, feed, revision, kind):
+    """Have the audit log say that *feed* took something of an alert."""
+    release = make_recall(alert_id, revision)
+    if kind == "RELEASE":
+        release = release._replace(kind=ReleaseKind.RELEASE)
+    entry = delivery_entry("DELIVERED", feed, release, NOON, bytes(32), reference="HTTP_202")
+    with database.transaction():
+        standings.take([SimpleNamespace(value=entry, offset=0)])
+
+
+def test_b17_an_originator_sees_how_many_have_the_recall(tmp_path):
+    database, alert_id = Database(tmp_path / "gateway"), uuid4()
+    shares = {
+        "has-it": Share(2, recalled=True),
+        "has-the-release-only": Share(2, recalled=True),
+        "had-an-earlier-one": Share(2, recalled=True),
+        "holds-it": Share(2, recalled=False),
+    }
+    holding = SimpleNamespace(
+        shares=shares, cancelled=True, expires_at=NOON, is_unreadable=False,
+        view=lambda: {"originator": "lagoon-house"},
+    )  # fmt: skip
+    standings = Standings(database, SimpleNamespace(peek=lambda _: holding))
+    standings.note_published("lagoon-house", [(alert_id, 1)], NOON)
+    for feed, revision, kind in (
+        ("has-it", 1, "RELEASE"), ("has-it", 2, "RECALL"), ("has-the-release-only", 2, "RELEASE"),
+        ("had-an-earlier-one", 1, "RECALL"), ("holds-it", 2, "RELEASE"),
+    ):  # fmt: skip
+        _taken(standings, database, alert_id, feed, revision, kind)
+
+    found = standings.of(alert_id, "lagoon-house", NOON)
+
+    assert (found.recalled, found.recalls_taken) == (3, 1)
+    database.close()

@@ -163,7 +163,7 @@ def test_c35_files_and_sheets_are_refused_with_their_place(tmp_path):
     (row,) = alerts_in(sheet, label=LABEL)
 
     assert str(one.refusal) == "TEXT_LINE_BREAK at compartments.summary.headline"
-    assert str(row.refusal) == "TEXT_CONTROL at persons[0].names[0]"
+    assert str(row.refusal) == "TEXT_CONTROL at cell A2"
 
 
 def test_c35_a_body_of_json_and_a_form_have_the_same_rule():

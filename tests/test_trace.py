@@ -17,12 +17,14 @@ from broker.audit.log import AuditEntry, AuditLog
 from broker.audit.trace import trace, trace_tree
 from broker.errors import RecipientRefused
 from broker.model.compartment import COMPARTMENTS
+from broker.model.decision import Outcome, Plan, PlanGroup, Recipient, Verdict
 from broker.testing import alert_id_of, make_alert
 
 pytestmark = pytest.mark.kafka
 
 ALERT = alert_id_of(1)
 WIDTHS = (80, 120)
+_SAID = {"delivery", "reference", "delivery_reason", "attempts"}
 
 
 @pytest.fixture
@@ -31,10 +33,13 @@ async def region(connection, topics):
     made = Region(connection, topics)
     await made.prepare()
     alert = make_alert(alert_id=ALERT)
-    taking, refusing = Partner(), Partner(always=RecipientRefused("HTTP_422"))
-    await made.route(alert, alert)
+    taking, refusing = Partner(), Partner()
+    refusing.judge = lambda release: (
+        RecipientRefused("HTTP_422") if release.alert_id == ALERT else None
+    )
+    await made.route(alert, alert, make_alert(alert_id=alert_id_of(2)))
     async with made.delivering({TAKES: taking}) as role:
-        await until(lambda: role.status()[TAKES].delivered == 1)
+        await until(lambda: role.status()[TAKES].delivered == 2)
     async with made.delivering({REFUSES: refusing}) as role:
         await until(lambda: role.status()[REFUSES].dead_lettered == 1)
     await made.route(make_alert(alert_id=ALERT, revision=2, message_type="CANCEL"))
@@ -47,7 +52,7 @@ def _groups(revision):
 
 def _delivery(revision, feed):
     (found,) = [each for each in _groups(revision)[feed]["feeds"] if each["feed"] == feed]
-    return {name: value for name, value in found.items() if name not in {"feed", "delivered_at"}}
+    return {name: value for name, value in found.items() if name in _SAID}
 
 
 def _drawn(what, width):
@@ -122,13 +127,15 @@ async def test_flows_count_each_alert_by_originator_feed_and_pair(region):
     found = flows(await region.audit())
 
     assert found["originators"] == {
-        "fiji-immigration": {"accepted": 2, "quarantined": 1, "published": 3}
+        "fiji-immigration": {"accepted": 3, "quarantined": 1, "published": 4}
     }
-    assert found["feeds"][TAKES] == {"released": 1, "recalled": 1, "delivered": 1}
-    assert found["feeds"][REFUSES] == {"released": 1, "recalled": 1, "dead_lettered": 1}
+    assert found["feeds"][TAKES] == {"released": 2, "recalled": 1, "delivered": 2}
+    assert found["feeds"][REFUSES] == {
+        "released": 2, "recalled": 1, "delivered": 1, "dead_lettered": 1,
+    }  # fmt: skip
     pairs = {each["feed"]: each["released"] for each in found["between"]}
     released = {feed for feed, counts in found["feeds"].items() if counts.get("released")}
-    assert pairs == dict.fromkeys(released, 1)
+    assert pairs == dict.fromkeys(released, 2)
 
 
 @pytest.mark.parametrize("command", ["flows", f"trace {ALERT}"])
@@ -160,3 +167,44 @@ def _lali(command, region, folder, width):
         cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     return done.stdout
+
+
+def _entry(kind, stage, second, **more):
+    fields = dict.fromkeys(AuditEntry.__dataclass_fields__)
+    at = datetime(2026, 6, 1, 0, 0, second, tzinfo=UTC)
+    known = {"entry_id": bytes([second]), "kind": kind, "stage": stage, "at": at,
+             "alert_id": ALERT, "revision": 1, "recalled": ()}  # fmt: skip
+    return AuditEntry(**(fields | known | more))
+
+
+def test_c40_what_was_read_is_shown_though_a_connector_was_refused_later_and_so_are_receipts():
+    outcome = Outcome(Verdict.RELEASE, 0b11, ("permits",))
+    group = PlanGroup(outcome, (Recipient(REFUSES, "a-unit", "investigate"),))
+    plan = Plan(b"b" * 32, (group,), b"p" * 32)
+    decided = _entry(
+        "DECIDED", "ROUTE", 1, present=0b11, message_type="ALERT", originator="fiji-immigration",
+        bundle_digest=b"b" * 32, plan_digest=b"p" * 32,
+    )  # fmt: skip
+    release = {"feed": REFUSES, "release_kind": "RELEASE"}
+    entries = [
+        decided,
+        _entry("DELIVERED", "GATEWAY", 2, reference="HTTP", compartments=0b1, **release),
+        _entry("ACKNOWLEDGED", "GATEWAY", 3, feed=REFUSES),
+        _entry("ACTED_UPON", "GATEWAY", 4, feed=REFUSES),
+        _entry("DEAD_LETTERED", "DELIVER", 5, reason="RECIPIENT_REFUSED", **release),
+    ]
+    log = AuditLog(entries, {b"p" * 32: plan})
+
+    found = trace(log, ALERT)
+
+    ((feed,),) = [group["feeds"] for group in found["revisions"][0]["groups"]]
+    assert feed["delivery"] == "delivered"
+    assert [each["delivery"] for each in feed["entries"]] == [
+        "delivered", "acknowledged", "acted_upon", "dead_lettered",
+    ]  # fmt: skip
+    assert feed["entries"][0]["compartments"] == ["summary"]
+    drawn = _drawn(trace_tree(found), 300)
+    for said in ("delivered", "acknowledged", "acted upon", "dead lettered", "RECIPIENT_REFUSED"):
+        assert said in drawn
+    counts = flows(log)["feeds"][REFUSES]
+    assert counts["acknowledged"] == counts["acted_upon"] == counts["delivered"] == 1

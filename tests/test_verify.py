@@ -1,6 +1,7 @@
 """`lali verify`: what was delivered is checked by the record that came with it."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from sealed import ENTRUSTED, OTHER, OWN, opener, protection
@@ -8,8 +9,10 @@ from test_quiet_channel import to_feed
 from test_recall_seal import one
 
 from broker.cli.verify import verify
+from broker.client.reading import unless_expired
 from broker.errors import SettingsInvalid
 from broker.model.release import ReleaseView
+from broker.pipeline.open_release import read_verified
 from broker.pipeline.project import opened, read_release
 from broker.wire.alert_codec import decode_release
 
@@ -94,3 +97,26 @@ def test_a_file_that_is_no_release_is_named(tmp_path, monkeypatch):
             verify(file)
     with pytest.raises(SettingsInvalid, match="name at least one file"):
         verify()
+
+
+def test_c41_an_item_of_a_page_and_the_page_itself_are_verified_as_they_come(verified):
+    item = json.loads(plain().model_dump_json(exclude_none=True)) | {"cursor": "AAAA"}
+    assert verified(json.dumps(item)) == (0, "verified", "")
+    recall = json.loads(delivered(one()).model_dump_json(exclude_none=True)) | {"cursor": "AAAB"}
+    page = {"feed": OWN, "items": [recall], "next": "AAAB", "more": False}
+    assert verified(json.dumps(page)) == (0, "verified", "")
+    assert verified(json.dumps(page), OTHER) == (1, "refused", "SIGNATURE_INVALID at signature")
+
+
+def test_c41_what_subscribe_prints_is_verified(verified):
+    for value, feed in ((to_feed(0b11, 0b11), OWN), (to_feed(0b11, 0b11, ENTRUSTED), ENTRUSTED)):
+        shown = read_verified(value, opener(feed), with_record=True)
+        assert not shown.sealed
+        assert verified(json.dumps(shown.model_dump(mode="json"))) == (0, "verified", "")
+
+
+def test_c41_an_expired_release_is_shown_without_the_record_that_holds_its_content():
+    shown = unless_expired(plain(), datetime(2999, 1, 1, tzinfo=UTC))
+    assert shown.record is None
+    assert not shown.compartments.mask
+    assert shown.label is not None

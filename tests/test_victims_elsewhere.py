@@ -326,3 +326,34 @@ def test_a03_no_content_breaks_the_search(names, text, number):
     with contextlib.suppress(Rejected):
         check_content(one, confirmed=False)
     content_warnings(one)
+
+
+_NUMBERS = st.from_regex(r"[A-Z]{1,2}[0-9]{6,8}", fullmatch=True)
+_FREE = [name for name in PLACES if name != "documents"]
+
+
+@given(_NUMBERS, st.data())
+def test_a03_no_writing_of_a_victims_number_passes(number, data):
+    """Invariant a: what is closed in `victims` stands open nowhere, however it is written."""
+    parts = data.draw(st.lists(st.sampled_from(["", " ", "-", "."]), min_size=12, max_size=12))
+    case = data.draw(st.sampled_from([str.upper, str.lower]))
+    said = "".join(f"{char}{part}" for char, part in zip(case(number), parts, strict=False))
+    around = data.draw(st.sampled_from(["{}", "no. {}", "papers: {}, hers", "({})"]))
+    person = VICTIM | {"documents": [{"kind": "PASSPORT", "number": number, "holder": "p1"}]}
+    place = data.draw(st.sampled_from(_FREE))
+
+    one = alert(PLACES[place](around.format(said)), person)
+
+    assert refusal(one)[0] == "VICTIM_IDENTIFIED_ELSEWHERE"
+
+
+@given(
+    st.permutations(["Maraia", "Seruwaia", "Testa"]),
+    st.sampled_from([str.upper, str.lower, str.title]),
+    st.sampled_from(["14 March 1998", "1998-03-14", "14.03.98", "14/3/1998", "mars 14, 1998"]),
+    st.sampled_from(_FREE),
+)
+def test_a03_no_writing_of_a_name_with_its_birth_date_passes(words, case, day, place):
+    one = alert(PLACES[place](f"{case(' '.join(words))} (born {day})"))
+
+    assert refusal(one)[0] == "VICTIM_IDENTIFIED_ELSEWHERE"

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from broker.clock import epoch_ms
 from broker.model.reason import Reason
+from broker.private_files import private_folder, write_private
 from broker.protect.change import Change
 from broker.wire import codec
 from broker.wire.connection import Connection
@@ -53,8 +54,9 @@ class ChangeJournal:
             "officer": officer,
             "change_digest": bytes.fromhex(change.digest) if change else None,
         }
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (self._folder / f"{at}-{entry_id.hex()}").write_bytes(codec.encode("audit-entry", entry))
+        private_folder(self._folder)
+        file = self._folder / f"{at}-{entry_id.hex()}"
+        write_private(file, codec.encode("audit-entry", entry))
 
     def waiting(self) -> list[Path]:
         """Return the entries that are not written yet, the oldest first."""

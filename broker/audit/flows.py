@@ -7,6 +7,10 @@ from broker.audit.log import AuditLog
 
 Counts = dict[str, int]
 
+#: What deliver and the gateway did with releases, and what their recipients said of them.
+_ENDS = ("DELIVERED", "NOT_DELIVERED", "DEAD_LETTERED")
+_ANSWERS = ("RECEIVED", "ACKNOWLEDGED", "ACTED_UPON", "REFUSED")
+
 
 def by_originator(log: AuditLog) -> dict[str, Counts]:
     """Return, per originator, how many alerts were decided, duplicate and quarantined."""
@@ -20,15 +24,18 @@ def by_originator(log: AuditLog) -> dict[str, Counts]:
 
 
 def by_feed(log: AuditLog) -> dict[str, Counts]:
-    """Return, per feed, how many were released, withheld, recalled, and what deliver did."""
+    """Return, per feed, how many were released, withheld, recalled, handed over and answered."""
     found: dict[str, Counter[str]] = {}
     for entry in log.of("DECIDED"):
         for feed, (verdict, _) in log.outcomes(entry).items():
             # Narrowed is recalled and released in one.
             said = ("released", "recalled") if verdict == "narrowed" else (verdict,)
             found.setdefault(feed, Counter()).update(said)
-    for entry in log.of("DELIVERED", "NOT_DELIVERED", "DEAD_LETTERED"):
-        found.setdefault(entry.feed or "unknown", Counter())[entry.kind.lower()] += 1
+    for kind in (*_ENDS, *_ANSWERS):
+        # Once a release, however many of a unit's readers were shown it.
+        ended = {(e.feed, e.alert_id, e.revision, e.release_kind) for e in log.of(kind)}
+        for named, count in Counter(each[0] or "unknown" for each in ended).items():
+            found.setdefault(named, Counter())[kind.lower()] += count
     return {name: dict(counts) for name, counts in sorted(found.items())}
 
 

@@ -15,6 +15,9 @@ from broker.model.decision import Outcome
 
 Trace = dict[str, Any]
 
+#: Stages that hand over, and that hear what recipients say of it.
+_HANDED_BY = ("DELIVER", "GATEWAY")
+_TAKEN = ("delivered", "received", "acknowledged", "acted_upon")
 _COLOURS = {"released": "green", "narrowed": "yellow", "recalled": "yellow", "withheld": "dim"}
 
 
@@ -25,7 +28,7 @@ def trace(log: AuditLog, alert_id: UUID) -> Trace:
         ``alert_id``, and ``revisions``, ``duplicates``, ``quarantined`` in order of time.
     """
     own = [entry for entry in log.entries if entry.alert_id == alert_id]
-    handed = [e for e in own if e.stage == "DELIVER"]
+    handed = [e for e in own if e.stage in _HANDED_BY and e.feed]
     return {
         "alert_id": str(alert_id),
         "revisions": [_revision(log, e, handed) for e in own if e.kind == "DECIDED"],
@@ -50,18 +53,18 @@ def _revision(log: AuditLog, entry: AuditEntry, handed: list[AuditEntry]) -> dic
         groups.setdefault(meaning, []).append(feed)
     recalled = {feed for feed, (verdict, _) in outcomes.items() if verdict == "recalled"}
     # A recall that ends this revision belongs to the decision that narrowed it.
-    deliveries = {
-        e.feed: e
-        for e in handed
-        if e.revision == entry.revision and (e.release_kind == "RECALL") == (e.feed in recalled)
-    }
+    ends: dict[str | None, list[AuditEntry]] = {}
+    for each in handed:
+        is_recall = each.release_kind == "RECALL" if each.release_kind else each.feed in recalled
+        if each.revision == entry.revision and is_recall == (each.feed in recalled):
+            ends.setdefault(each.feed, []).append(each)
     return {
         **_moment(entry),
         "originator": entry.originator,
         "message_type": entry.message_type,
         "bundle": entry.bundle_digest.hex(),
         "groups": [
-            _group(verdict, outcome, sorted(feeds), entry.present or 0, deliveries)
+            _group(verdict, outcome, sorted(feeds), entry.present or 0, ends)
             for (verdict, outcome), feeds in sorted(groups.items(), key=_released_first)
         ],
     }
@@ -77,7 +80,7 @@ def _group(
     outcome: Outcome,
     feeds: list[str],
     present: int,
-    deliveries: dict[str | None, AuditEntry],
+    ends: dict[str | None, list[AuditEntry]],
 ) -> dict[str, Any]:
     is_released = verdict in ("released", "narrowed")
     seen = outcome.compartments & present if is_released else 0
@@ -89,20 +92,30 @@ def _group(
         "held": list(outcome.held),
         "reason": outcome.reason.value if outcome.reason and not is_released else None,
         "acknowledge_within_seconds": outcome.acknowledge_within_seconds,
-        "feeds": [{"feed": feed, **_delivery(deliveries.get(feed))} for feed in feeds],
+        "feeds": [{"feed": feed, **_delivery(ends.get(feed, []))} for feed in feeds],
     }
 
 
-def _delivery(entry: AuditEntry | None) -> dict[str, Any]:
-    if entry is None:
+def _delivery(entries: list[AuditEntry]) -> dict[str, Any]:
+    """Return what became of a release to one feed: every entry of it, whoever wrote it.
+
+    What was read by HTTP was disclosed, whatever a connector made of it later.
+    """
+    if not entries:
         return {}
-    state = entry.kind.lower()
+    said = max(entries, key=lambda entry: (entry.kind == "DELIVERED", entry.at))
+    return {**_told(said), "entries": [_told(each) for each in entries]}
+
+
+def _told(entry: AuditEntry) -> dict[str, Any]:
     return {
-        "delivery": state,
+        "delivery": entry.kind.lower(),
         "delivered_at": entry.at.isoformat(),
         "reference": entry.reference,
         "delivery_reason": entry.reason,
         "attempts": entry.attempts,
+        "compartments": [name.value for name in compartments_in(entry.compartments or 0)],
+        "bundle": entry.bundle_digest.hex() if entry.bundle_digest else None,
     }
 
 
@@ -150,19 +163,16 @@ def _add_group(branch: Tree, group: dict[str, Any]) -> None:
         node.add(f"[dim]{', '.join(f['feed'] for f in feeds)}[/]")
         return
     for feed in feeds:
-        node.add(f"{feed['feed']}{_handed(feed)}")
+        entries = feed.get("entries", [])
+        said = ",".join(map(_handed, entries)) or " [dim]on its topic[/]"
+        node.add(f"{feed['feed']}{said}")
 
 
-def _handed(feed: dict[str, Any]) -> str:
-    match feed.get("delivery"):
-        case None:
-            return " [dim]on its topic[/]"
-        case "delivered":
-            reference = escape(feed["reference"] or "")
-            return f" [green]delivered[/] {_time(feed['delivered_at'])} [dim]{reference}[/]"
-        case state:
-            reason = escape(feed["delivery_reason"] or "")
-            return f" [yellow]{state.replace('_', ' ')}[/] {reason}"
+def _handed(entry: dict[str, Any]) -> str:
+    state = entry["delivery"].replace("_", " ")
+    colour = "green" if entry["delivery"] in _TAKEN else "yellow"
+    more = escape(entry["delivery_reason"] or entry["reference"] or "")
+    return f" [{colour}]{state}[/] {_time(entry['delivered_at'])} [dim]{more}[/]"
 
 
 def _time(moment: str) -> str:

@@ -56,6 +56,14 @@ _COMMANDS = {
         "broker.cli.status:status",
         "What became of an alert of one's own, and why, in words.",
     ),
+    "feed": (
+        "broker.cli.feed:app",
+        "Pause, resume and retry one feed; recalls that it is owed.",
+    ),
+    "dead-letters": (
+        "broker.cli.dead_letters:app",
+        "What could not be delivered: list, show, replay, drop.",
+    ),
     "trace": (
         "broker.cli.trace:trace",
         "The way of one alert: who received what, who did not, why.",

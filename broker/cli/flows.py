@@ -15,6 +15,7 @@ from broker.cli.audit import read_log
 _INTAKE = ("published", "accepted", "duplicates", "quarantined")
 _DECIDED = ("released", "withheld", "recalled")
 _DELIVERED = ("delivered", "not_delivered", "dead_lettered")
+_ANSWERED = ("received", "acknowledged", "acted_upon", "refused")
 
 
 def flows(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
@@ -35,6 +36,7 @@ def flows(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     feeds = by_feed(log)
     console.print(_table("feed, as decided", feeds, _DECIDED))
     console.print(_table("feed, as delivered", feeds, _DELIVERED))
+    console.print(_table("feed, as answered", feeds, _ANSWERED))
 
 
 def _table(what: str, rows: dict[str, dict[str, int]], columns: tuple[str, ...]) -> Table:

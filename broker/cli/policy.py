@@ -10,6 +10,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from broker.cli import print_json
+from broker.cli.policy_difference import diff
 from broker.cli.policy_proofs import idle_findings, prove, weaken, why_not_analysed
 from broker.cli.warnings import warning_line, warnings_of
 from broker.cli.who import answer
@@ -35,6 +36,7 @@ app = cyclopts.App(
 )
 app.command(prove)
 app.command(weaken)
+app.command(diff)
 
 Json = Annotated[bool, Parameter(negative="")]
 

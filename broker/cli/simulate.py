@@ -17,6 +17,7 @@ from rich.table import Table
 from broker.cli import print_json
 from broker.keys import client_protection
 from broker.policy.directory import read_directory
+from broker.private_files import write_private
 from broker.settings import Settings, load_settings
 from broker.simulate import Scenario, Step, past_start
 from broker.wire.access import Principals
@@ -70,7 +71,8 @@ def simulate(
         seal=protection.seal if protection else None,
     )
     if out:
-        out.write_text("".join(json_text.dumps(_record(step)) + "\n" for step in scenario))
+        text = "".join(json_text.dumps(_record(step)) + "\n" for step in scenario)
+        write_private(out, text.encode())
     if publish:
         asyncio.run(_publish(scenario, settings, rate))
     _show(scenario, begins, as_json=json)

@@ -101,6 +101,7 @@ async def _follow(
         to_end=to_end,
         topics=topics,
         opener=protection.opener(feed) if protection else None,
+        with_record=as_json,
     )
     async with subscriber as releases, _committed(releases):
         async for release in releases:

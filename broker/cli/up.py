@@ -20,6 +20,7 @@ from broker.keys import init_keys
 from broker.logs import configure_logs
 from broker.observed import observed
 from broker.policy.bundle import load_bundle
+from broker.private_files import open_lock
 from broker.protect.development import is_development
 from broker.provisioning import provision
 from broker.running import Running, note_running
@@ -96,7 +97,7 @@ def _make_keys(settings: Settings) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep *folder* for this process; the lock goes with it, however it ends."""
-    with (folder / "lock").open("w") as lock:
+    with open_lock(folder / "lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

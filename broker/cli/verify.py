@@ -44,11 +44,12 @@ def verify(
     feed: str = "",
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Verify releases that were delivered: JSON files, or JSON Lines.
+    """Verify releases that were delivered: JSON files, JSON Lines, or a page of a feed.
 
     Each carries its record. The signature is checked over label and all commitments, and
     every part of the content that is open against its commitment and against what the file
-    says in the clear. A sealed one is opened if the feed's key is here.
+    says in the clear. A sealed one is opened if the feed's key is here. Lines of
+    `lali subscribe --json` and items of an HTTP page are taken as they are.
 
     Example: `lali verify 0b7f3c1e-….r0000000001.json`
 
@@ -75,11 +76,11 @@ def verify(
 
 
 def _verified(file: Path, feed: str) -> Iterator[Verified]:
-    for view in _views(file):
+    for view, of in _views(file, feed):
         originator = view.label.originator if view.label else ""
         named = (file.name, str(view.alert_id), view.revision, originator)
         try:
-            outcome = _outcome(view, feed)
+            outcome = _outcome(view, of)
         except Rejected as rejected:
             yield Verified(*named, "refused", str(rejected))
         else:
@@ -97,7 +98,7 @@ def _outcome(view: ReleaseView, feed: str) -> str:
     read = _read(view.record, feed, protection)
     if read.doubt is not None:
         raise Rejected(read.doubt, "signature")
-    said = view.model_copy(update={"record": None, "sealed": read.sealed})
+    said = view.model_copy(update={"record": None, "doubt": None, "sealed": read.sealed})
     if not view.sealed and said != read:
         raise Rejected(Reason.COMMITMENT_DIFFERS, "compartments")
     if view.sealed and said.label != read.label:
@@ -122,16 +123,31 @@ def _feed_in(value: bytes, protection: Protection) -> str:
     return key.owner if key else ""
 
 
-def _views(file: Path) -> Iterator[ReleaseView]:
+def _views(file: Path, feed: str) -> Iterator[tuple[ReleaseView, str]]:
     try:
         text = file.read_text()
     except (OSError, UnicodeDecodeError):
         raise SettingsInvalid(f"{file.name} cannot be read") from None
-    for row in _rows(text):
+    for row, of in _releases(text, feed):
         try:
-            yield ReleaseView.model_validate_json(json_text.dumps(row))
+            yield ReleaseView.model_validate_json(json_text.dumps(row)), of
         except ValidationError:
             raise SettingsInvalid(f"{file.name} holds something that is no release") from None
+
+
+def _releases(text: str, feed: str) -> Iterator[tuple[Any, str]]:
+    """Yield what is in a file, item by item of a page, each with the feed that it was for."""
+    for row in _rows(text):
+        if isinstance(row, dict) and isinstance(row.get("items"), list):
+            of = row["feed"] if isinstance(row.get("feed"), str) else feed
+            yield from ((_without_cursor(item), feed or of) for item in row["items"])
+        else:
+            yield _without_cursor(row), feed
+
+
+def _without_cursor(row: Any) -> Any:
+    """Return an item of a feed as the release that it is: the cursor is its reader's."""
+    return {name: row[name] for name in row if name != "cursor"} if isinstance(row, dict) else row
 
 
 def _rows(text: str) -> Iterator[Any]:

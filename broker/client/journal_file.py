@@ -136,7 +136,8 @@ class JournalFile:
             number = record.number
         note = _note(cipher, number, RECORDS_AT + len(body))
         beside = path.with_name(path.name + ".new")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        beside.unlink(missing_ok=True)  # a crash left it, or somebody who would have it read
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(cipher.header() * 2 + note * 2 + body)
             file.flush()

@@ -45,8 +45,8 @@ def payload_of(
         Rejected: Its content must not be; ORIGINATOR_DIFFERS or OVERSIZED, or KEY_UNKNOWN
             where a key is not here.
     """
-    check_content(alert, confirmed=confirmed)
     value = encoder.encode(alert)  # a draft too: what is wrong is told before anything is sent
+    check_content(alert, confirmed=confirmed)
     if form is Form.DRAFT:
         value = alert.model_dump_json(exclude_none=True).encode()
         if confirmed:

@@ -144,9 +144,9 @@ class Publisher:
                 is sent.
             KafkaUnavailable: Kafka did not answer in time.
         """
-        check_content(alert, confirmed=confirm_warnings)
         label = alert.label
         value = self._encoder.encode(alert)
+        check_content(alert, confirmed=confirm_warnings)
         sent = await self._sender.send(self._topic, str(label.alert_id).encode(), value)
         return Published(label.alert_id, label.revision, sent.partition, sent.offset)
 

@@ -7,8 +7,13 @@ from broker.model.release import ReleaseKind, ReleaseView
 
 
 def unless_expired(release: ReleaseView, now: datetime) -> ReleaseView:
-    """Return *release*; without content if it has expired, so that its originator can be asked."""
+    """Return *release*; without content if it has expired, so that its originator can be asked.
+
+    Its record goes with the content: it holds the same.
+    """
     label = release.label
     if release.kind is not ReleaseKind.RELEASE or label is None or now < label.expires_at:
         return release
-    return ReleaseView.model_validate(release.model_dump() | {"compartments": Compartments()})
+    return ReleaseView.model_validate(
+        release.model_dump() | {"compartments": Compartments(), "record": None}
+    )

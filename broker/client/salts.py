@@ -7,12 +7,14 @@ own: publishing the same alert again, after a lost answer or by mistake, is a du
 
 import hmac
 import os
+import secrets
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 from broker.errors import SettingsInvalid
 from broker.model.alert import Alert
+from broker.private_files import write_private
 from broker.wire.alert_codec import Salts
 
 KEY_BYTES = 32
@@ -44,10 +46,8 @@ def kept_key(path: Path) -> bytes:
 
 def _make(path: Path) -> None:
     # Written beside and linked: of two processes that come first, both read one whole key.
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(os.urandom(KEY_BYTES))
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    write_private(beside, os.urandom(KEY_BYTES))
     with suppress(FileExistsError):
         path.hardlink_to(beside)
     beside.unlink()

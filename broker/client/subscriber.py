@@ -41,6 +41,8 @@ class Subscriber:
         clock: Says what time it is.
         opener: Verifies and opens what is sealed, as far as its keys go. Without it the
             content of a sealed release stays closed, and nothing is verified.
+        with_record: Hand each release out with its record, as far as it is opened: what
+            `lali verify` works on.
 
     Example:
         async with Subscriber(connection, "samoa-tcu-investigate", group="tcu-desk") as releases:
@@ -60,6 +62,7 @@ class Subscriber:
         topics: Topics | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         opener: ReleaseOpener | None = None,
+        with_record: bool = False,
     ) -> None:
         self.feed = feed
         self.unreadable = 0
@@ -70,6 +73,7 @@ class Subscriber:
         self._auto_commit = auto_commit
         self._clock = clock
         self._opener = opener
+        self._with_record = with_record
         self._taken: dict[Any, int] = {}
 
     async def __aenter__(self) -> Self:
@@ -127,5 +131,5 @@ class Subscriber:
 
     def _read(self, value: bytes | None) -> ReleaseView:
         if self._opener is None:
-            return decode_release(value)
-        return read_verified(value, self._opener)
+            return decode_release(value, with_record=self._with_record)
+        return read_verified(value, self._opener, with_record=self._with_record)

@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from broker.errors import DependencyMissing
+from broker.private_files import open_lock
 from broker.resources import shipped
 
 #: Kafka 4 servers need at least this Java.
@@ -66,7 +67,7 @@ def jars() -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / "lock").open("w") as lock:
+    with open_lock(folder.parent / "lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             _resolve(folder)

@@ -24,7 +24,7 @@ from broker.gateway.storage import (
     transaction,
     try_room,
 )
-from broker.private_files import private_folder
+from broker.private_files import open_lock, private_folder
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -121,7 +121,7 @@ def _free_file(folder: Path) -> tuple[Path, TextIO, sqlite3.Connection]:
     """Return the first file that no other gateway has, and that nobody holds locked."""
     for number in range(_MOST_GATEWAYS):
         file = folder / f"gateway-{number}.db"
-        lock = (folder / f"gateway-{number}.lock").open("w")
+        lock = open_lock(folder / f"gateway-{number}.lock")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return file, lock, _open(file)

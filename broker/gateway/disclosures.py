@@ -46,8 +46,8 @@ class AuditWriter:
 class Disclosures:
     """Records what is shown, once each time that it differs, before it is.
 
-    A release may be shown in part, then whole, then as a recall, as bundles change: each of
-    these is a disclosure of its own.
+    A release may be shown in part, then whole, then as a recall, as bundles change, and to one
+    credential of a unit after another: each of these is a disclosure of its own.
 
     Args:
         audit: The audit log.
@@ -71,9 +71,7 @@ class Disclosures:
         self._digest = bundle_digest
         self._clock = clock
 
-    async def record(
-        self, served: Sequence[Served], door: str, credential: str | None = None
-    ) -> None:
+    async def record(self, served: Sequence[Served], door: str, credential: str) -> None:
         """Have the audit log say that *served* is handed over, before it is.
 
         Args:
@@ -85,7 +83,7 @@ class Disclosures:
             KafkaUnavailable: The log may not have it: nothing may be served.
             Problem: NOT_READY: it may not be shown any more; its reader asks again.
         """
-        shown = [(each, each.shows(self._digest)) for each in served]
+        shown = [(each, each.shows(self._digest, credential)) for each in served]
         new = [pair for pair in shown if not self._shelf.is_recorded(pair[0].shelved, pair[1])]
         if new:
             entries = [
@@ -99,7 +97,7 @@ class Disclosures:
         except (LedgerBehind, PolicyFailed):
             raise behind_schedule() from None
 
-    def _entry(self, served: Served, door: str, credential: str | None) -> bytes:
+    def _entry(self, served: Served, door: str, credential: str) -> bytes:
         feed, now = served.shelved.feed, self._clock()
         return delivery_entry(
             "DELIVERED", feed, served.release, now, self._digest,

@@ -50,6 +50,7 @@ STANDING: dict[str, Any] = {
     ],
     "feeds": 8,
     "recalled": 0,
+    "recalls_taken": 0,
     "delivered": 2,
     "received": 2,
     "acknowledged": 1,

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from broker.gateway.storage import fault_of
+from broker.private_files import open_lock
 
 log = structlog.get_logger()
 
@@ -74,7 +75,7 @@ def _empty(file: Path) -> None:
 @contextmanager
 def _unused(file: Path) -> Iterator[bool]:
     """Hold the lock that its gateway would hold."""
-    with file.with_suffix(".lock").open("w") as lock:
+    with open_lock(file.with_suffix(".lock")) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

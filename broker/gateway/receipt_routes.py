@@ -66,9 +66,22 @@ def _faults(doors: Doors, feed: str, line: ReceiptLine) -> tuple[Fault, ...]:
     if (line.state is ReceiptState.REFUSED) != (line.reason is not None):
         code = "FIELD_MISSING" if line.reason is None else "FIELD_INVALID"
         return (Fault(path="reason", code=code),)
-    if doors.shelf.find(feed, line.alert_id, line.revision) is None:
+    if not _was_handed_over(doors, feed, line):
         return (Fault(path="alert_id", code="NOT_FOUND"),)
     return ()
+
+
+def _was_handed_over(doors: Doors, feed: str, line: ReceiptLine) -> bool:
+    """Whether the feed's recipient was shown it, or its connector took it.
+
+    For all else the answer is the same: that it lies in the feed is not told by a receipt.
+    """
+    if doors.shelf.find(feed, line.alert_id, line.revision) is None:
+        return False
+    if doors.shelf.was_shown(feed, line.alert_id, line.revision):
+        return True
+    mark = doors.holdings.mark(line.alert_id, feed)
+    return mark is not None and mark.held and mark.revision >= line.revision
 
 
 def _entry(doors: Doors, caller: Caller, feed: str, line: ReceiptLine) -> bytes:

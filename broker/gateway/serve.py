@@ -65,10 +65,10 @@ class Served:
     body: bytes
     true_at: float
 
-    def shows(self, bundle_digest: bytes) -> bytes:
-        """Return a name of what is shown: revision, kind, compartments, by which bundle."""
+    def shows(self, bundle_digest: bytes, credential: str) -> bytes:
+        """Return a name of what is shown to whom: revision, kind, compartments, bundle."""
         release = self.release
-        what = f"{release.kind}\n{release.revision}\n{release.profile}\n"
+        what = f"{release.kind}\n{release.revision}\n{release.profile}\n{credential}\n"
         return hashlib.sha256(what.encode() + bundle_digest).digest()[:16]
 
     def __repr__(self) -> str:

@@ -121,6 +121,15 @@ class Shelf:
         row = (shelved.feed, shelved.partition, shelved.offset, shown)
         return self._sql.execute(query, row).fetchone() is not None
 
+    def was_shown(self, feed: str, alert_id: UUID, revision: int) -> bool:
+        """Whether anything of it was served: here, or wherever the audit log says so."""
+        here = """SELECT 1 FROM disclosed JOIN shelved USING(feed, partition, offset)
+            WHERE feed=? AND alert_id=? AND revision=? LIMIT 1"""
+        told = """SELECT 1 FROM entry
+            WHERE feed=? AND alert_id=? AND revision=? AND kind='DELIVERED' LIMIT 1"""
+        asked = (feed, alert_id.bytes, revision)
+        return any(self._sql.execute(query, asked).fetchone() for query in (here, told))
+
     def mark_recorded(self, served: Iterable[tuple[Shelved, bytes]]) -> None:
         """Remember that the audit log has what was served, and as what it was shown."""
         rows = [(each.feed, each.partition, each.offset, shown) for each, shown in served]

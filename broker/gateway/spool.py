@@ -18,7 +18,7 @@ from uuid import UUID
 from broker.gateway.older_files import Row, older_rows
 from broker.gateway.storage import Store, transaction
 from broker.model.reason import Reason
-from broker.private_files import private_folder
+from broker.private_files import open_lock, private_folder
 
 #: What is `refused` waits no more; it is kept for whoever looks into it.
 _MIGRATIONS = (
@@ -96,7 +96,7 @@ class Spool:
     @contextmanager
     def claimed(self, unit: str) -> Iterator[bool]:
         """Send what waits of *unit* inside this, if it is given: no other gateway does then."""
-        with (self._folder / f"spool-{unit}.lock").open("w") as lock:
+        with open_lock(self._folder / f"spool-{unit}.lock") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

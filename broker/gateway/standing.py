@@ -31,6 +31,10 @@ _TOLD = frozenset(
 )  # fmt: skip
 
 
+#: A recall that was delivered, as the gateway's own file has it.
+_RECALL_TAKEN = "RECALL_TAKEN"
+
+
 class Standings:
     """Follows the audit log, and remembers what this gateway published.
 
@@ -136,7 +140,9 @@ def _read(record: ConsumerRecord) -> AuditEntry | None:
 def _row(entry: AuditEntry) -> tuple[object, ...]:
     assert entry.alert_id is not None
     at = int(entry.at.timestamp() * 1000)
-    head = (entry.entry_id, entry.alert_id.bytes, entry.kind, entry.revision, at, entry.feed)
+    is_recall = entry.kind == "DELIVERED" and entry.release_kind == "RECALL"
+    kind = _RECALL_TAKEN if is_recall else entry.kind
+    head = (entry.entry_id, entry.alert_id.bytes, kind, entry.revision, at, entry.feed)
     return (*head, entry.originator, entry.message_type, entry.reason, entry.path)
 
 
@@ -159,12 +165,20 @@ def _standing(
         revisions=revisions,
         feeds=shares[False],
         recalled=shares[True],
+        recalls_taken=_recalls_taken(holding, entries),
         delivered=count.get("DELIVERED", 0),
         received=count.get("RECEIVED", 0),
         acknowledged=count.get("ACKNOWLEDGED", 0),
         acted_upon=count.get("ACTED_UPON", 0),
         refused=count.get("REFUSED", 0),
     )
+
+
+def _recalls_taken(holding: Holding | None, entries: Sequence[tuple[object, ...]]) -> int:
+    """Return how many feeds have taken the recall that ended their share."""
+    taken = {(feed, revision) for kind, revision, _, feed, *_ in entries if kind == _RECALL_TAKEN}
+    shares = holding.shares.items() if holding else ()
+    return sum((feed, share.revision) in taken for feed, share in shares if share.recalled)
 
 
 _STATES = {"DECIDED": "ACCEPTED", "QUARANTINED": "QUARANTINED", "DUPLICATE": "DUPLICATE"}

@@ -18,9 +18,7 @@ from broker.gateway.items import whole
 from broker.gateway.paging import Page, read_page
 from broker.gateway.places import Full, Place, Places
 from broker.gateway.problems import Problem, documented
-from broker.gateway.serve import PolicyFailed
 from broker.gateway.under_way import leave_place
-from broker.pipeline.holdings import LedgerBehind
 
 MEDIA_TYPE = "text/event-stream"
 #: A comment so often, seconds: what stands between notices that the stream lives. A reader that
@@ -124,12 +122,12 @@ class Streams:
                 asked_at = loop.time()
                 if not self._may_still(request, caller, feed):
                     return
-            read = await self._read(change, caller, feed, position, asked)
+            read = await self._read(change, feed, position, asked)
             if read is None:
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
             page, written = read
-            if not await self._may_still_be_shown(page):
+            if not await self._may_be_shown(page, caller):
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
             position = page.behind
@@ -147,16 +145,15 @@ class Streams:
         return now.unit == caller.unit and feed in now.feeds and Right.READ in now.rights
 
     async def _read(
-        self, change: asyncio.Event, caller: Caller, feed: str, position: dict[int, int],
-        asked: Filter,
-    ) -> tuple[Page, bytes] | None:  # fmt: skip
+        self, change: asyncio.Event, feed: str, position: dict[int, int], asked: Filter
+    ) -> tuple[Page, bytes] | None:
         """Return what follows *position*: read once for all streams that stand there.
 
         What was read before the latest change is for nobody who knows of the change.
         """
         key = (change, feed, tuple(sorted(position.items())), asked)
         if key not in self._reading:
-            reading = asyncio.create_task(self._page(caller, feed, position, asked))
+            reading = asyncio.create_task(self._page(feed, position, asked))
             self._reading[key] = reading
             loop = asyncio.get_running_loop()
             reading.add_done_callback(
@@ -165,27 +162,25 @@ class Streams:
         return await asyncio.shield(self._reading[key])
 
     async def _page(
-        self, caller: Caller, feed: str, position: dict[int, int], asked: Filter
+        self, feed: str, position: dict[int, int], asked: Filter
     ) -> tuple[Page, bytes] | None:
         doors = self._doors
         try:
             page = await read_page(
                 doors.shelf, doors.servings, feed, position, _ITEMS_AT_ONCE, asked.passes
             )
-            written = self._written(feed, page)
-            await doors.disclosures.record(
+            return page, self._written(feed, page)
+        except (Problem, KafkaUnavailable, KeeperUnavailable):
+            return None  # nothing may be shown now; the reader waits
+
+    async def _may_be_shown(self, page: Page, caller: Caller) -> bool:
+        """Have it recorded that *caller* is shown *page*, which may have been read for another."""
+        try:
+            await self._doors.disclosures.record(
                 [each.served for each in page.items], "SSE", caller.identity
             )
         except (Problem, KafkaUnavailable, KeeperUnavailable):
-            return None  # nothing may be shown now; the reader waits
-        return page, written
-
-    async def _may_still_be_shown(self, page: Page) -> bool:
-        """Whether *page*, which may have been read for another stream, may be shown now."""
-        try:
-            await self._doors.servings.confirm([each.served for each in page.items])
-        except (LedgerBehind, PolicyFailed, KeeperUnavailable):
-            return False
+            return False  # nothing may be shown now; the reader waits
         return True
 
     async def _woken(self, change: asyncio.Event) -> bool:

@@ -63,21 +63,32 @@ def leaves_of(model: BaseModel, where: Where = (), kinds: frozenset[Kind] = BOTH
 
 
 def _collect(model: BaseModel, where: Where, kinds: frozenset[Kind], found: list[Leaf]) -> None:
+    # For every alert that is accepted, so what is empty is passed over first.
+    held = model.__dict__
     for name, kind, many, marks in _fields(type(model), kinds):
-        value = getattr(model, name)
-        if value is None:
+        value = held[name]
+        if value is None or value == ():
             continue
         place = (*where, name)
-        places = (
-            [((*place, index), item) for index, item in enumerate(value)]
-            if many
-            else [(place, value)]
-        )
-        for at, item in places:
-            if kind == "model":
-                _collect(item, at, kinds, found)
-            else:
-                found.append(Leaf(item, at, kind, marks))
+        if not many:
+            _put(value, place, kind, marks, kinds, found)
+        else:
+            for index, item in enumerate(value):
+                _put(item, (*place, index), kind, marks, kinds, found)
+
+
+def _put(
+    value: Any,
+    place: Where,
+    kind: Literal["text", "date", "model"],
+    marks: tuple[Any, ...],
+    kinds: frozenset[Kind],
+    found: list[Leaf],
+) -> None:
+    if kind == "model":
+        _collect(value, place, kinds, found)
+    else:
+        found.append(Leaf(value, place, kind, marks))
 
 
 class _Shape(NamedTuple):

@@ -33,6 +33,11 @@ class AlertStanding(Model):
     revisions: tuple[RevisionStanding, ...]
     feeds: int = Field(description="Feeds that hold it now.")
     recalled: int = Field(description="Feeds that it was recalled from.")
+    recalls_taken: int = Field(
+        0,
+        description="Of these, feeds whose recipient has the recall, by a connector or HTTP; the "
+        "others are tried until they have it. Who reads Kafka itself is not counted.",
+    )
     delivered: int = Field(description="Feeds to which a revision was handed over.")
     received: int = Field(description="Feeds that said so.")
     acknowledged: int

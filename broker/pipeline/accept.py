@@ -19,6 +19,7 @@ from broker.errors import Rejected
 from broker.metrics.flow import count_forwarded, count_quarantined
 from broker.pipeline.accepted import intake_header, statement_header
 from broker.pipeline.checked import Checked, accept
+from broker.pipeline.lost_records import tell_lost
 from broker.pipeline.preconditions import Confirm, unchecked
 from broker.pipeline.restarts import Restarts
 from broker.pipeline.retention import retained_until
@@ -118,6 +119,8 @@ class Accept:
         for each in self._waits.over(consumer.paused()):
             consumer.resume(each)
         fetched = await consumer.getmany(timeout_ms=100, max_records=_ALERTS_AT_ONCE)
+        gaps = consumer.met()
+        await tell_lost("accept", gaps, self._connection, self._topics, self._clock())
         if not fetched:
             return
         await self._confirm()

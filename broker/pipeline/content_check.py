@@ -28,11 +28,14 @@ def refuse_content(alert: Alert) -> None:
     Raises:
         Rejected: With the first thing that is wrong, and its path.
     """
-    if alert.label.message_type is MessageType.CANCEL:
-        return
+    if alert.label.message_type is not MessageType.CANCEL:
+        _refuse(alert, Elsewhere(alert))
+
+
+def _refuse(alert: Alert, elsewhere: Elsewhere) -> None:
     _refuse_dates(alert)
     _refuse_children(alert)
-    for match in Elsewhere(alert).exact():
+    for match in elsewhere.exact():
         raise Rejected(Reason.VICTIM_IDENTIFIED_ELSEWHERE, match.leaf.path)
 
 
@@ -47,9 +50,12 @@ def check_content(alert: Alert, *, confirmed: bool) -> None:
         Unconfirmed: A warning must be confirmed first.
         Rejected: As `refuse_content`; no confirmation helps.
     """
-    refuse_content(alert)
+    if alert.label.message_type is MessageType.CANCEL:
+        return
+    elsewhere = Elsewhere(alert)
+    _refuse(alert, elsewhere)
     if not confirmed:
-        refuse_unconfirmed(content_warnings(alert))
+        refuse_unconfirmed(content_warnings(alert, elsewhere))
 
 
 def refuse_unconfirmed(found: Iterable[AlertWarning]) -> None:

@@ -15,16 +15,22 @@ from broker.pipeline.derive import minor_of
 from broker.pipeline.identifying.elsewhere import Elsewhere, Match
 
 
-def content_warnings(alert: Alert) -> tuple[AlertWarning, ...]:
-    """Return a warning for everything doubtful in what *alert* holds; none for a cancel."""
+def content_warnings(alert: Alert, elsewhere: Elsewhere | None = None) -> tuple[AlertWarning, ...]:
+    """Return a warning for everything doubtful in what *alert* holds; none for a cancel.
+
+    Args:
+        alert: What would be published.
+        elsewhere: The same alert beside its victims, where it was put together before.
+    """
     if alert.label.message_type is MessageType.CANCEL:
         return ()
-    return (*_elsewhere(alert), *_births(alert), *_minor(alert))
+    found = elsewhere or Elsewhere(alert)
+    return (*_named_elsewhere(found), *_births(alert), *_minor(alert))
 
 
-def _elsewhere(alert: Alert) -> Iterator[AlertWarning]:
+def _named_elsewhere(elsewhere: Elsewhere) -> Iterator[AlertWarning]:
     seen = set()
-    for match in Elsewhere(alert).likely():
+    for match in elsewhere.likely():
         warning = _of_match(match)
         if warning not in seen:  # two victims may have one name
             seen.add(warning)

@@ -17,7 +17,7 @@ class FeedStatus:
     """How a feed is doing.
 
     Attributes:
-        state: delivering, waiting (recipient unavailable), open (breaker), stopped.
+        state: delivering, waiting (recipient unavailable), open (breaker), paused.
         oldest_waiting_ms: When the release that waits was written, epoch ms, or None.
     """
 

@@ -29,11 +29,11 @@ def delivery_entry(
     """Return a framed audit entry: DELIVERED, NOT_DELIVERED or DEAD_LETTERED.
 
     Its id depends on what it is about alone, so a repetition has the same one; where it is
-    *by_bundle*, the same release shown under another bundle is no repetition.
+    *by_bundle*, the same release shown under another bundle, or to another credential, is none.
     """
     identity = f"{kind}\n{release.idempotency_key(feed)}"
     if by_bundle:
-        identity += f"\n{bundle_digest.hex()}"
+        identity += f"\n{bundle_digest.hex()}\n{credential}"
     entry = {
         "entry_id": hashlib.sha256(identity.encode()).digest()[:16],
         "kind": kind,

@@ -12,7 +12,7 @@ import structlog
 
 from broker.clock import steady_seconds
 from broker.connector import Connector
-from broker.errors import Rejected
+from broker.errors import KafkaUnavailable, Rejected
 from broker.metrics.delivery import count_failed_attempt, show_state
 from broker.metrics.registry import count_error
 from broker.model.reason import Reason
@@ -22,6 +22,7 @@ from broker.pipeline.feed_attempt import OUR_OWN, Attempt, Failed
 from broker.pipeline.feed_ends import FeedEnds
 from broker.pipeline.feed_partitions import FeedPartitions, Lane
 from broker.pipeline.handover import HandingOver
+from broker.pipeline.obeying import Obeying
 from broker.pipeline.open_release import ReleaseOpener
 from broker.pipeline.owed import OwedRecalls
 from broker.pipeline.project import read_release
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 
 _LEDGER_AGAIN_SECONDS = 0.5
 _RESTART_SECONDS = 2.0
+_COMMANDS_AGAIN_SECONDS = 30.0
 _LONGEST_POLL_SECONDS = 0.5
 #: Failures in a row that tell an outage from one release at fault.
 _OUTAGE_FAILURES = 2
@@ -60,8 +62,11 @@ class FeedDelivery:
         self._attempt = Attempt(feed, handing, self._ends)
         self._owed = OwedRecalls(desk, feed, signer)
         self._room = WaitingRoom(desk.patience)
+        self._obeying = Obeying(desk, feed, self._ends, self._room)
         self._breaker = Breaker(desk.patience)
         self._not_before = 0.0
+        self._obey_after = 0.0
+        self._outage_ended = True  # what went aside before a restart is tried again, too
         self.status = status
         show_state(feed, lambda: status.state, self._room.recalls)
 
@@ -84,6 +89,7 @@ class FeedDelivery:
     async def _run_once(self) -> None:
         self._ends.forget()
         self._room.clear()
+        self._obeying.begin()
         try:
             await self._partitions.start()
             while True:
@@ -102,7 +108,8 @@ class FeedDelivery:
         else:
             await self._partitions.fetch(round(seconds * 1000))
         try:
-            if steady_seconds() >= self._not_before:
+            await self._obey()
+            if steady_seconds() >= self._not_before and not self._obeying.is_paused:
                 await self._hand_over()
         finally:
             await self._write()
@@ -120,6 +127,28 @@ class FeedDelivery:
         if due is None:
             return _LONGEST_POLL_SECONDS
         return min(max(due - now, self._not_before - now, 0.0), _LONGEST_POLL_SECONDS)
+
+    async def _obey(self) -> None:
+        """Do what operators want with this feed."""
+        if self._obeying.is_hurried():
+            await self._connector.close()
+            await self._connector.open()
+            self._breaker.succeeded()
+            self._not_before = 0.0
+            self._room.hurry()
+            self._outage_ended = True
+        if steady_seconds() < self._obey_after:
+            return
+        async with self._partitions.turning():
+            try:
+                if self._outage_ended:
+                    await self._obeying.replay_doubtful(set(self._partitions.lanes))
+                    self._outage_ended = False
+                for number in list(self._partitions.lanes):
+                    await self._obeying.obey(number)
+            except KafkaUnavailable as away:  # a right that is missing stops nothing else
+                log.warning("feed.commands_wait", feed=self._feed, code=away.code)
+                self._obey_after = steady_seconds() + _COMMANDS_AGAIN_SECONDS
 
     async def _hand_over(self) -> None:
         """Try what is due until one fails, then what is new until one fails."""
@@ -196,6 +225,7 @@ class FeedDelivery:
             outage = self._breaker.failures >= _OUTAGE_FAILURES
             self._breaker.succeeded()
             self._not_before = 0.0
+            self._outage_ended = self._outage_ended or outage
             self._room.took(item.release.identity, after_outage=outage)
         self._room.ended(waiting)
 
@@ -229,6 +259,7 @@ class FeedDelivery:
                 self._lose(number)
 
     async def _opened(self, number: int) -> None:
+        self._obeying.begin()
         for item in self._owed.of(number):
             self._room.put(item)
 
@@ -254,7 +285,9 @@ class FeedDelivery:
         await asyncio.sleep(_LEDGER_AGAIN_SECONDS)
 
     def _show(self, *, waiting: bool = False) -> None:
-        if self._breaker.is_open:
+        if self._obeying.is_paused:
+            self.status.state = "paused"
+        elif self._breaker.is_open:
             self.status.state = "open"
         else:
             self.status.state = "waiting" if waiting or self._breaker.failures else "delivering"

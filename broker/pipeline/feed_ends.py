@@ -29,6 +29,10 @@ from broker.wire.consumer import ConsumerRecord
 log = structlog.get_logger()
 
 
+#: States whose audit entry has another name.
+_KINDS = {"PARKED": "DEAD_LETTERED", "DROPPED": "NOT_DELIVERED", "GIVEN_UP": "NOT_DELIVERED"}
+
+
 class FeedEnds:
     """Writes the ends of one feed's releases, and counts them in its *status*.
 
@@ -112,7 +116,7 @@ class FeedEnds:
             return  # a later one ended too, and that waits for the entries before it
         if mark.state == "OWED":
             return  # it has not ended
-        kind = "DEAD_LETTERED" if mark.state == "PARKED" else mark.state
+        kind = _KINDS.get(mark.state, mark.state)
         reason = Reason(mark.reason) if mark.reason else None
         if mark.profile is not None:
             release = release._replace(profile=mark.profile)
@@ -130,6 +134,18 @@ class FeedEnds:
         await self._settle(item, Entry(entry), "PARKED", reason=reason, letter_offset=offset)
         log.warning("release.parked", feed=self._feed, reason=reason.value, code=code)
         self._ended["dead_lettered", reason.value] += 1
+
+    async def drop(self, item: Item) -> None:
+        """Record that an operator dropped the dead letter *item*."""
+        entry = self._entry("NOT_DELIVERED", item.release, reason=Reason.DROPPED)
+        await self._settle(item, Entry(entry), "DROPPED", reason=Reason.DROPPED)
+        self._ended["not_delivered", Reason.DROPPED.value] += 1
+
+    async def give_up(self, item: Item) -> None:
+        """Record that an officer gave the recall *item* up: it is owed no more."""
+        entry = self._entry("NOT_DELIVERED", item.release, reason=Reason.GIVEN_UP)
+        await self._settle(item, Entry(entry), "GIVEN_UP", reason=Reason.GIVEN_UP)
+        self._ended["not_delivered", Reason.GIVEN_UP.value] += 1
 
     async def set_aside(self, record: ConsumerRecord, reason: Reason) -> None:
         """Make a record that is no release a dead letter."""

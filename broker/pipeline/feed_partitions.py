@@ -17,6 +17,7 @@ import structlog
 from broker.clock import steady_seconds
 from broker.errors import KafkaUnavailable
 from broker.pipeline.delivery_desk import Desk
+from broker.pipeline.lost_records import tell_lost
 from broker.wire.consumer import (
     PATIENT_MS,
     ConsumerRecord,
@@ -131,6 +132,8 @@ class FeedPartitions:
     async def fetch(self, timeout_ms: int) -> None:
         """Read a little of what follows."""
         fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=_RECORDS_A_POLL)
+        desk, gaps = self._desk, self._consumer.met()
+        await tell_lost("deliver", gaps, desk.connection, desk.topics, desk.clock())
         for partition, records in fetched.items():
             lane = self.lanes.get(partition.partition)
             if lane is not None and self._gate.is_open(partition):

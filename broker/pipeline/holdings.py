@@ -15,12 +15,14 @@ import structlog
 from broker.clock import steady_seconds
 from broker.errors import KafkaUnavailable
 from broker.model.reason import Reason
+from broker.pipeline.feed_commands import FeedCommands
 from broker.pipeline.holding import UNREADABLE, Holding, Mark, holding_of, mark_of
 from broker.wire.connection import Connection
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.ledger_codec import (
     DeliveryMark,
     Entry,
+    FeedCommand,
     Gone,
     LedgerKey,
     Unreadable,
@@ -43,6 +45,7 @@ class Holdings:
     Attributes:
         seen_ms: When its end was last seen, epoch milliseconds; 0 before the first time. What
             was decided since may be missing here.
+        commands: What operators want of deliver.
     """
 
     def __init__(self, connection: Connection, topics: Topics) -> None:
@@ -55,6 +58,7 @@ class Holdings:
         self._written: WrittenEnds | None = None
         self._positions: dict[Target, int] = {}
         self._true_at: dict[int, float] = {}
+        self.commands = FeedCommands()
         self._asking: dict[int, asyncio.Lock] = {}
         self.seen_ms = 0
 
@@ -118,6 +122,8 @@ class Holdings:
                 self._holdings[alert_id] = holding_of(record)
             case DeliveryMark(record):
                 self.note(record)
+            case FeedCommand(record):
+                self.commands.take(record)
             case Gone(gone):
                 self._forget(gone)
             case Unreadable(reason, alert_id):
@@ -140,6 +146,11 @@ class Holdings:
             for alert_id, marks in self._marks.items()
             if (mark := marks.get(feed)) is not None and mark.owed is not None
         ]
+
+    def parked(self, feed: str, reason: Reason) -> list[Mark]:
+        """Return the marks of what *feed* has parked for *reason*."""
+        marks = (marks.get(feed) for marks in self._marks.values())
+        return [each for each in marks if each and each.state == "PARKED" and each.reason == reason]
 
     def mark(self, alert_id: UUID, feed: str) -> Mark | None:
         """Return what became of the latest release of an alert to *feed*."""

@@ -107,22 +107,29 @@ class ReleaseOpener:
         return self._share_of(statement.digest, parts.alert_id, parts.revision)
 
 
-def read_verified(value: bytes | None, opener: ReleaseOpener) -> ReleaseView:
+def read_verified(
+    value: bytes | None, opener: ReleaseOpener, *, with_record: bool = False
+) -> ReleaseView:
     """Read a release with the keys that are here: verified, and opened where one fits.
 
     A release whose key is not here comes with its label, and sealed. A recall that cannot be
     verified comes with its doubt: to stop using an alert harms less than to go on.
 
+    Args:
+        value: The framed release.
+        opener: Opens the releases of its feed.
+        with_record: Put the record, as far as it is opened, into the view.
+
     Raises:
         Rejected: It is not what its originator signed, or not what it should be.
     """
-    view = decode_release(value)
+    view = decode_release(value, with_record=with_record)
     if value is None or view.label is None:
         return view.model_copy(update={"doubt": opener.doubt(value or b"")})
     parts = ReleaseParts(value)
     verify_release(opener.register(), parts, view.label.originator, view.released_at)
     try:
-        return decode_release(opener.open(parts))
+        return decode_release(opener.open(parts), with_record=with_record)
     except KeyMissing:
         return view  # lost is not erased: who is here reads the label, and that there is more
     except Rejected as rejected:

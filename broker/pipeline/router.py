@@ -16,6 +16,7 @@ from broker.clock import epoch_ms
 from broker.metrics.registry import count_error
 from broker.pipeline.known import PlanOf
 from broker.pipeline.lane import TRANSACTION_ALERTS, Lane
+from broker.pipeline.lost_records import tell_lost
 from broker.pipeline.preconditions import Confirm, unchecked
 from broker.pipeline.restarts import Restarts
 from broker.pipeline.route import PartitionRouter
@@ -164,6 +165,8 @@ class Router:
 
     async def _route_next(self, consumer: Consumer, gate: Gate) -> None:
         fetched = await consumer.getmany(timeout_ms=100, max_records=2 * TRANSACTION_ALERTS)
+        gaps = consumer.met()
+        await tell_lost("route", gaps, self._connection, self._topics, self._clock())
         if fetched:
             await self._confirm()
         async with gate.turning:

@@ -13,6 +13,7 @@ from typing import Protocol
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 
+from broker import private_files
 from broker.errors import SettingsInvalid
 from broker.protect.algorithms import Algorithm
 from broker.protect.register import key_id_of
@@ -146,13 +147,7 @@ def public_bytes(private: _PrivateKey) -> bytes:
 def write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f".{path.name}.partial")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    private_files.write_private(path, content)
 
 
 def _pem(private: _PrivateKey) -> bytes:

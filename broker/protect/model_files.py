@@ -1,12 +1,12 @@
 """Models in files of the key folder: read strictly, written whole or not at all."""
 
 import json
-import os
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from broker import private_files
 from broker.errors import SettingsInvalid
 
 M = TypeVar("M", bound=BaseModel)
@@ -39,9 +39,6 @@ def _first_fault(error: ValidationError) -> str:
 def write_whole(file: Path, model: BaseModel) -> None:
     """Write *model* as JSON, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    with partial.open("w") as written:
-        json.dump(model.model_dump(mode="json"), written, indent=1)
-        written.flush()
-        os.fsync(written.fileno())
-    partial.replace(file)
+    # Public halves and signatures: units that read their register are no owners of it.
+    text = json.dumps(model.model_dump(mode="json"), indent=1)
+    private_files.write_whole(file, text.encode(), 0o644)

@@ -34,10 +34,12 @@ class Frame:
     Attributes:
         feed: Id of the feed.
         view: What it may see.
+        not_before: Its version is at least this: newer than that of every record before it.
     """
 
     feed: str
     view: ReleaseView
+    not_before: datetime | None = None
 
     def identifier(self, kind: str, key: str) -> str:
         """Return the id of an object of this alert in this feed."""
@@ -51,8 +53,8 @@ class Frame:
     @property
     def modified(self) -> str:
         """The version: a recall is always newer than what it takes back."""
-        later = timedelta(milliseconds=self.view.kind is ReleaseKind.RECALL)
-        return max(CREATED, timestamp(self.view.released_at + later))
+        moment = version_of(self.view.released_at, self.view.kind)
+        return max(CREATED, timestamp(max(moment, self.not_before or moment)))
 
     @property
     def marking_refs(self) -> list[str] | None:
@@ -91,6 +93,27 @@ class Frame:
         return self.made(
             "relationship", key, {}, relationship_type="related-to", description=why, **refs
         )
+
+
+def version_of(released_at: datetime, kind: str) -> datetime:
+    """Return the version of a record by its own moment, to the millisecond."""
+    return released_at + timedelta(milliseconds=kind == ReleaseKind.RECALL)
+
+
+def next_version(records: Iterable[tuple[datetime, str]]) -> datetime | None:
+    """Return the least version that a record may have behind *records* of its alert.
+
+    Routers' clocks differ: a later record may bear an earlier moment. A reader that got the
+    first one would pass over the second, and it may be a recall.
+
+    Args:
+        records: Moment and kind of each, in the order of the feed.
+    """
+    least: datetime | None = None
+    for released_at, kind in records:
+        own = version_of(released_at, kind)
+        least = max(own, least or own) + timedelta(milliseconds=1)
+    return least
 
 
 def confidence(label: Label) -> int | None:

@@ -1,6 +1,7 @@
 """All objects of one release, in an order in which each comes after what it refers to."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from broker.model.compartment import Compartment
 from broker.model.label import Label
@@ -20,14 +21,17 @@ CONTENT_TYPE = "application/stix+json;version=2.1"
 _SUBJECTS = frozenset({"identity", "infrastructure"})
 
 
-def objects_of(feed: str, view: ReleaseView) -> list[StixObject]:
+def objects_of(
+    feed: str, view: ReleaseView, not_before: datetime | None = None
+) -> list[StixObject]:
     """Return what *view* tells *feed*, closed in itself: every reference is in it.
 
     Args:
         feed: Id of the feed whose view it is; ids are its own.
         view: A release, open or sealed, or a recall.
+        not_before: The least version that they may have (`broker.stix.frame.next_version`).
     """
-    frame = Frame(feed, view)
+    frame = Frame(feed, view, not_before)
     common = [broker_identity(), extension_definition()]
     if view.kind is not ReleaseKind.RELEASE or view.label is None:
         return [*common, recalled_report(frame)]

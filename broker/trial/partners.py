@@ -96,11 +96,16 @@ def _file_faults(
     def taken_back(key: Disclosure) -> bool:
         return any(alert == key[1] and revision >= key[2] for alert, revision in recalls)
 
-    due = {key for key in ended if key[3] == "RECALL" or not taken_back(key)}
+    releases = [key for key in ended if key[3] == "RELEASE"]
+
+    def replaced(key: Disclosure) -> bool:
+        return any(other[1] == key[1] and other[2] > key[2] for other in releases)
+
+    due = {key for key in ended if key[3] == "RECALL" or not (taken_back(key) or replaced(key))}
     missing = [f"{feed}: delivered, no file: {key[1]} r{key[2]} {key[3]}" for key in due - files]
     unsaid = [f"{feed}: a file of what was not released" for _ in files - disclosed]
-    back = [key for key in files if key[3] == "RELEASE" and taken_back(key)]
-    return [*missing, *unsaid, *(f"{feed}: recalled, still there: {key[1]}" for key in back)]
+    gone = [key for key in files if key[3] == "RELEASE" and (taken_back(key) or replaced(key))]
+    return [*missing, *unsaid, *(f"{feed}: replaced, still there: {key[1]}" for key in gone)]
 
 
 def _key(entry: AuditEntry) -> str:

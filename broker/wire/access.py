@@ -121,7 +121,8 @@ class Access:
         topics, own = self.topics, self.names.role(DELIVER)
         yield from _on_topics(own, (topics.ledger, *map(topics.feed, self.feeds)), _READ)
         yield from _on_topics(own, (topics.ledger, topics.audit), _WRITE)
-        yield from _on_topics(own, map(topics.dead_letter, self.feeds), _WRITE)
+        for operation in (_WRITE, _READ):  # an operator has one handed over again
+            yield from _on_topics(own, map(topics.dead_letter, self.feeds), operation)
         yield Right(own, Kind.TOPIC, topics.clock, _WRITE)
         for feed in self.feeds:
             yield Right(own, Kind.GROUP, topics.deliver_group(feed), _READ)

@@ -131,11 +131,13 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]
 
 
 def new_consumer(*topics: str, **options: Any) -> Consumer:
-    """Return a consumer that reads so; *options* are aiokafka's own.
+    """Return a consumer that reads so; *options* are aiokafka's own."""
+    read_bounded()
+    return Consumer(*topics, **options)
 
-    The readers are put into aiokafka for the whole process: nothing in it reads otherwise.
-    """
+
+def read_bounded() -> None:
+    """Put the readers into aiokafka, for the whole process: nothing in it reads otherwise."""
     fetcher.MemoryRecords = Batches
     fetcher.PartitionRecords = Records
     fetcher.FetchResult = Result
-    return Consumer(*topics, **options)

@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from broker.errors import KafkaUnavailable
-from broker.wire.bounded_consumer import new_consumer
 from broker.wire.connection import Connection
+from broker.wire.gaps import GapConsumer, new_gap_consumer
 
 __all__ = [
     "PATIENT_MS",
@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 
-#: A consumer, for annotations outside this package.
-Consumer = AIOKafkaConsumer
+#: A consumer of a group, for annotations outside this package.
+Consumer = GapConsumer
 
 #: A recipient may be away for days: a delivery that waits is no dead consumer. Heartbeats
 #: still prove that the process lives.
@@ -38,7 +38,7 @@ PATIENT_MS = 7 * 86_400_000
 
 def group_consumer(
     connection: Connection, group: str, max_poll_interval_ms: int = 300_000
-) -> AIOKafkaConsumer:
+) -> GapConsumer:
     """Return a consumer of *group*, not yet started or subscribed.
 
     Args:
@@ -46,11 +46,10 @@ def group_consumer(
         group: The group.
         max_poll_interval_ms: It leaves the group when it reads nothing for so long.
     """
-    return new_consumer(
+    return new_gap_consumer(
         **connection.options(),
         group_id=group,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
         isolation_level="read_committed",
         max_partition_fetch_bytes=4 << 20,
         fetch_max_wait_ms=50,

@@ -25,7 +25,7 @@ VALUES: dict[TopicKind, tuple[str, ...]] = {
     TopicKind.INTAKE: ("alert",),
     TopicKind.ALERTS: ("alert",),
     TopicKind.FEED: ("release",),
-    TopicKind.LEDGER: ("ledger-entry", "delivery-mark", "intake-mark", "owed-mark"),
+    TopicKind.LEDGER: ("ledger-entry", "delivery-mark", "intake-mark", "owed-mark", "feed-command"),
     TopicKind.AUDIT: ("audit-entry",),
     TopicKind.PLANS: ("plan",),
     TopicKind.QUARANTINE: ("quarantine",),

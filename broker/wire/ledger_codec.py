@@ -55,6 +55,12 @@ class OwedMark(NamedTuple):
     offset: int | None
 
 
+class FeedCommand(NamedTuple):
+    """What an operator wants of deliver."""
+
+    fields: codec.Record
+
+
 class Gone(NamedTuple):
     """The entry of an alert, or the mark of a feed, is forgotten."""
 
@@ -73,7 +79,7 @@ class Unreadable(NamedTuple):
     alert_id: bytes | None
 
 
-LedgerRecord = Entry | DeliveryMark | IntakeMark | OwedMark | Gone | Unreadable
+LedgerRecord = Entry | DeliveryMark | IntakeMark | OwedMark | FeedCommand | Gone | Unreadable
 
 
 def read_ledger(key: bytes | None, value: bytes | None) -> LedgerRecord:
@@ -128,6 +134,8 @@ def _read(named: LedgerKey | None, value: bytes) -> LedgerRecord:
         case "owed-mark":
             fields = codec.decode_trusted(value, "owed-mark")
             return OwedMark(fields["feed"], fields["offset"])
+        case "feed-command":
+            return FeedCommand(codec.decode_trusted(value, "feed-command"))
     raise Rejected(Reason.SCHEMA_UNEXPECTED)
 
 

@@ -1,5 +1,6 @@
 """Read topics from their start to their present end, for ledgers, traces and balances."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -14,6 +15,7 @@ from broker.wire.connection import Connection
 Reader = AIOKafkaConsumer
 
 _RECORDS_A_POLL = 2000
+_ONE_SECONDS = 30.0
 
 
 def open_reader(connection: Connection, *, committed: bool = True) -> AIOKafkaConsumer:
@@ -94,6 +96,32 @@ async def drain(
                 yield record
         # The position passes transaction markers, which are never handed out.
         open_ones = [each for each in open_ones if await reader.position(each) < ends[each]]
+
+
+async def read_one(
+    connection: Connection, topic: str, partition: int, offset: int
+) -> ConsumerRecord | None:
+    """Return the record at *offset*; None where there is none any more.
+
+    Raises:
+        KafkaUnavailable: The cluster does not answer, or does not let us read it.
+    """
+    reader, place = open_reader(connection), TopicPartition(topic, partition)
+    try:
+        await reader.start()
+        reader.assign([place])
+        ends = await reader.end_offsets([place])
+        begins = await reader.beginning_offsets([place])
+        if not begins[place] <= offset < ends[place]:
+            return None
+        reader.seek(place, offset)
+        async with asyncio.timeout(_ONE_SECONDS):
+            found = await reader.getone(place)
+    except (KafkaError, TimeoutError) as error:
+        raise KafkaUnavailable(type(error).__name__) from None
+    finally:
+        await reader.stop()
+    return found if found.offset == offset else None
 
 
 class WrittenEnds:

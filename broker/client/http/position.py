@@ -32,7 +32,7 @@ class Position:
         """
         self._file.parent.mkdir(parents=True, exist_ok=True)
         lock = self._file.with_name(self._file.name + ".lock")
-        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return self._read()

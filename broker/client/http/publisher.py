@@ -208,7 +208,7 @@ class HttpPublisher:
     def _batch(self) -> Batch:
         return Batch(*self._most)
 
-    def _payload(self, alert: Alert, *, confirmed: bool) -> Payload | Rejected:
+    def _payload(self, alert: Alert, *, confirmed: bool = False) -> Payload | Rejected:
         try:
             return payload_of(alert, self._encoder, self._form, confirmed=confirmed)
         except Rejected as rejected:

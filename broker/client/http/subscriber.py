@@ -234,7 +234,7 @@ class HttpSubscriber:
         )
         if self._opener is None:
             return told_view
-        view = read_verified(_record(told_view), self._opener)
+        view = read_verified(_record(told_view), self._opener, with_record=True)
         if _identity(view) != _identity(told_view):
             raise Rejected(Reason.KEY_DIFFERS, "record")
         return view

@@ -24,7 +24,7 @@ from broker.gateway.identity.grant import Grant
 from broker.gateway.identity.refused import CredentialRefused
 from broker.gateway.identity.watched import Watched
 from broker.model.base import Id, Line, Model, Moment
-from broker.private_files import private_folder, write_private
+from broker.private_files import open_lock, private_folder, write_private
 from broker.settings import Settings
 
 #: Days that a key may live.
@@ -188,7 +188,7 @@ class KeyFile:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         private_folder(self.file.parent)
-        with self.file.with_suffix(".lock").open("w") as lock:
+        with open_lock(self.file.with_suffix(".lock")) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -6,6 +6,7 @@ any of its ids, as all of them begin alike (`broker.stix.identifiers`).
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -18,9 +19,11 @@ from broker.model.compartment import Compartment, mask_of
 from broker.model.release import ReleaseKind, ReleaseView
 from broker.pipeline.project import read_release
 from broker.stix import StixObject, objects_of
+from broker.stix.frame import next_version
 from broker.stix.identifiers import alert_prefix, prefix_in
 from broker.stix.shared import shared_ids
 from broker.wire.alert_codec import decode_release
+from broker.wire.codec import decode_trusted
 
 _EVIDENCE = mask_of([Compartment.EVIDENCE])
 
@@ -81,7 +84,7 @@ class Library:
         served = await self._servings.serve(row)
         if served is None:
             return None
-        objects = objects_of(row.feed, _view(row, served))
+        objects = objects_of(row.feed, _view(row, served), self._not_before(row))
         own = alert_prefix(row.feed, row.alert_id)
         return Shown(
             served,
@@ -89,6 +92,15 @@ class Library:
                 Dated(each, place, row.added, shared=_is_shared(each, own))
                 for place, each in enumerate(objects)
             ),
+        )
+
+    def _not_before(self, row: Shelved) -> datetime | None:
+        """Return the least version that *row* may have, behind the records of its alert."""
+        rows = self._shelf.all_of(row.feed, row.alert_id)
+        return next_version(
+            (decode_trusted(each.value, "release")["released_at"], each.kind)
+            for each in rows
+            if each.offset < row.offset
         )
 
     async def matching(self, row: Shelved, match: Match) -> tuple[Shown, list[Dated]] | None:

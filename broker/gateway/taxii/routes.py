@@ -122,7 +122,7 @@ class _Reading:
     async def page(self, caller: Caller, collection: str, asked: Asked) -> Page:
         """Return a page of a collection of *caller*."""
         found = await self._opened(feed_of(caller, collection)).page(asked)
-        await self._doors.disclosures.record(found.served, "TAXII")
+        await self._doors.disclosures.record(found.served, "TAXII", caller.identity)
         return found
 
     async def page_of(self, caller: Caller, collection: str, asked: Asked, object_id: str) -> Page:
@@ -142,7 +142,7 @@ class _Reading:
             known = await opened.page(Asked(None, None, 1, every))
             if not known.objects and known.next is None:
                 raise not_found()
-        await self._doors.disclosures.record(found.served, "TAXII")
+        await self._doors.disclosures.record(found.served, "TAXII", caller.identity)
         return found
 
     def _opened(self, feed: str) -> Collection:

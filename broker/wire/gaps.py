@@ -1,0 +1,69 @@
+"""Group consumers that notice what was deleted before they had read it.
+
+Kafka deletes records when a topic's retention ends, read or not. aiokafka then goes on at the
+oldest, or at the newest, without a word: alerts, releases and recalls vanish. Here the reader is
+told from where to where nothing can be read any more, and goes on at the oldest there is.
+"""
+
+from typing import Any, NamedTuple
+
+from aiokafka import TopicPartition
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from broker.wire.bounded_consumer import Consumer, read_bounded
+
+
+class Gap(NamedTuple):
+    """Records of a partition that its reader never saw, and never will.
+
+    Attributes:
+        offset: The first of them. Beyond `next_offset` where the topic was made anew, and counts
+            from its beginning again: of how many were lost nothing is known then.
+        next_offset: Where reading goes on.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    next_offset: int
+
+
+class GapConsumer(Consumer):
+    """A consumer of a group that never jumps in silence; where its group never was, it begins."""
+
+    def __init__(self, *topics: str, **options: Any) -> None:
+        super().__init__(*topics, auto_offset_reset="none", **options)
+        self._gaps: list[Gap] = []
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[Any]]:
+        """Return records, as aiokafka does; none where a gap was met, which `met` then tells."""
+        try:
+            fetched: dict[TopicPartition, list[Any]] = await super().getmany(
+                *partitions, timeout_ms=timeout_ms, max_records=max_records
+            )
+        except NoOffsetForPartitionError as new:
+            await self.seek_to_beginning(new.args[0])
+        except OffsetOutOfRangeError as gone:
+            for partition, offset in gone.args[0].items():
+                await self._pass_over(partition, offset)
+        else:
+            return fetched
+        return {}
+
+    def met(self) -> list[Gap]:
+        """Return the gaps met since this was last asked."""
+        gaps, self._gaps = self._gaps, []
+        return gaps
+
+    async def _pass_over(self, partition: TopicPartition, offset: int) -> None:
+        first = (await self.beginning_offsets([partition]))[partition]
+        self.seek(partition, first)
+        self._gaps.append(Gap(partition.topic, partition.partition, offset, first))
+
+
+def new_gap_consumer(*topics: str, **options: Any) -> GapConsumer:
+    """Return a consumer that notices gaps; *options* are aiokafka's own."""
+    read_bounded()
+    return GapConsumer(*topics, **options)
