@@ -102,6 +102,11 @@ class Settings(BaseSettings):
     )
     gateway_host: str = Field("127.0.0.1", description="Address that the gateway listens on.")
     gateway_port: int = Field(8440, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    gateway_hosts: tuple[str, ...] = Field(
+        (),
+        description="Names by which the gateway is called, such as `alerts.example.org`; others "
+        "are refused. Empty: those of loopback where it listens there, else any.",
+    )
     gateway_certificate: Path | None = Field(
         None, description="PEM certificate of the gateway. None: HTTP in the clear, on loopback."
     )

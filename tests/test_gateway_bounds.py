@@ -210,7 +210,9 @@ async def app(scope, receive, send):
 
 server.make_app = lambda doors: app
 gateway = server.Gateway(SimpleNamespace(
-    settings=SimpleNamespace(gateway_body_bytes=1000), stopping=asyncio.Event()))
+    settings=SimpleNamespace(
+        gateway_body_bytes=1000, gateway_hosts=("x", "localhost"), gateway_host="127.0.0.1"),
+    stopping=asyncio.Event()))
 
 async def main():
     listener = server._listener("127.0.0.1", 0)

@@ -62,6 +62,8 @@ def make_app(doors: Doors) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         telemetry=_NO_TELEMETRY,
+        # A redirect would name the host that the request named, whoever that is.
+        redirect_slashes=False,
     )
     app.state.doors = doors
     install_problems(app)

@@ -45,7 +45,7 @@ class Operation(NamedTuple):
     refusals: list[str]
 
 
-def router(doors: Doors) -> APIRouter:  # noqa: ARG001 - every group of routes is given them
+def router(doors: Doors) -> APIRouter:
     """Return the route of the reference."""
     routes = APIRouter(include_in_schema=False)
 
@@ -59,7 +59,7 @@ def router(doors: Doors) -> APIRouter:  # noqa: ARG001 - every group of routes i
             reference_path=_STYLE_PATH,
             about=paragraphs(document["info"]["description"]),
             groups=groups_in(document),
-            url=str(request.base_url).rstrip("/"),
+            url=_url(doors, request),
             draft=_compact(DRAFT),
         )
 
@@ -68,6 +68,14 @@ def router(doors: Doors) -> APIRouter:  # noqa: ARG001 - every group of routes i
         return Response(_STYLE, media_type="text/css", headers={"Cache-Control": FOR_EVER})
 
     return routes
+
+
+def _url(doors: Doors, request: Request) -> str:
+    """Return how the gateway is called: as it knows itself, and not as a request says."""
+    if doors.settings.gateway_hosts:
+        return f"https://{doors.settings.gateway_hosts[0]}"
+    host, port = request.scope["server"]
+    return f"{request.scope['scheme']}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def groups_in(document: Mapping[str, Any]) -> dict[str, list[Operation]]:

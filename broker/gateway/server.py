@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from broker.errors import SettingsInvalid
 from broker.gateway.app import make_app
@@ -17,6 +18,7 @@ from broker.gateway.body_limit import BodyLimit
 from broker.gateway.doors import Doors
 from broker.gateway.half_open import HalfOpen
 from broker.gateway.headers import SecurityHeaders
+from broker.gateway.hosts import Hosts, hosts_of
 from broker.gateway.identity.protocol import PeerProtocol
 from broker.gateway.measured import Measured
 from broker.gateway.under_way import UnderWay
@@ -89,9 +91,14 @@ class Gateway:
             **self._options,
             "http": type("GatewayProtocol", (PeerProtocol,), {"half_open": half_open}),
         }
-        most = self.doors.settings.gateway_body_bytes
-        app = Measured(SecurityHeaders(UnderWay(BodyLimit(make_app(self.doors), most))))
-        return uvicorn.Config(app, **settings)
+        return uvicorn.Config(self._app(), **settings)
+
+    def _app(self) -> ASGIApp:
+        """Return the application within what every request passes, from the outside inwards."""
+        settings = self.doors.settings
+        app: ASGIApp = BodyLimit(make_app(self.doors), settings.gateway_body_bytes)
+        app = Hosts(UnderWay(app), hosts_of(settings))
+        return Measured(SecurityHeaders(app))
 
     @asynccontextmanager
     async def _following(self) -> AsyncIterator[None]:

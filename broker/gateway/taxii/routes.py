@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from broker.gateway.answers import answer
@@ -45,7 +46,19 @@ def router(doors: Doors) -> APIRouter:
     _add_collections(routes, doors)
     _add_objects(routes, _Reading(doors))
     _add_refusals(routes)
+    _add_unslashed(routes)
     return routes
+
+
+def _add_unslashed(routes: APIRouter) -> None:
+    """Answer addresses without their last slash as with it: a redirect would name a host."""
+    for route in list(routes.routes):
+        if isinstance(route, APIRoute) and route.path.endswith("/"):
+            routes.add_api_route(
+                route.path.removesuffix("/"), route.endpoint, methods=list(route.methods or ()),
+                dependencies=route.dependencies, include_in_schema=False,
+                response_model=None,
+            )  # fmt: skip
 
 
 def _add_discovery(routes: APIRouter, doors: Doors) -> None:
