@@ -11,6 +11,7 @@ from broker.errors import Rejected
 from broker.gateway import examples
 from broker.gateway.answers import answer
 from broker.gateway.caller import Caller, Right, needs
+from broker.gateway.checked_route import CheckedRoute
 from broker.gateway.completing import Completing
 from broker.gateway.doors import Doors
 from broker.gateway.problems import KAFKA_RETRY_SECONDS, Problem, documented, not_found
@@ -31,7 +32,7 @@ _CANCEL_LIVES = timedelta(days=90)
 
 def router(doors: Doors) -> APIRouter:
     """Return the routes by which an originator follows its alerts."""
-    routes = APIRouter(tags=["Follow"])
+    routes = APIRouter(tags=["Follow"], route_class=CheckedRoute)
     problems = {
         **examples.answered(202, examples.PUBLISHED),
         **documented(400, 401, 404, 409, 422, 429, 503),

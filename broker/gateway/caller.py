@@ -21,6 +21,9 @@ from broker.model.community import Right
 __all__ = ["Caller", "Recognises", "Right", "admitted", "needs"]
 
 
+_CALLER = "lali.caller"
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A unit, as one credential of it may act.
@@ -86,12 +89,24 @@ def needs(right: Right) -> Callable[..., Awaitable[Caller]]:
         _token: Annotated[Any, Security(_KEY_OR_TOKEN)],
         _basic: Annotated[Any, Security(_BASIC)],
     ) -> Caller:
-        found = admitted(request)
+        found = admit(request)
         if right not in found.rights:
             raise not_found()
         return found
 
     return caller
+
+
+def admit(request: Request) -> Caller:
+    """Return who calls, as `admitted` does, once for each request.
+
+    Raises:
+        Problem: As `admitted`.
+    """
+    found: Caller | None = request.scope.get(_CALLER)
+    if found is None:
+        found = request.scope[_CALLER] = admitted(request)
+    return found
 
 
 def admitted(request: Request) -> Caller:

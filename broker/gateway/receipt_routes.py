@@ -1,5 +1,7 @@
 """POST /v1/feeds/{feed}/receipts: what recipients say of what they received."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -9,6 +11,7 @@ from broker.gateway import examples
 from broker.gateway.answers import answer
 from broker.gateway.asked import FeedId
 from broker.gateway.caller import Caller, Right, needs
+from broker.gateway.checked_route import CheckedRoute
 from broker.gateway.disclosures import answer_entry
 from broker.gateway.doors import Doors
 from broker.gateway.problems import documented, not_found
@@ -21,10 +24,14 @@ from broker.model.exchange import (
     ReceiptState,
 )
 
+#: So long what another gateway served may be on its way here, seconds.
+_ELSEWHERE_SECONDS = 2.0
+_LOOKED_EVERY_SECONDS = 0.1
+
 
 def router(doors: Doors) -> APIRouter:
     """Return the route by which receipts are given."""
-    routes = APIRouter(tags=["Feeds"])
+    routes = APIRouter(tags=["Feeds"], route_class=CheckedRoute)
 
     @routes.post(
         "/v1/feeds/{feed}/receipts",
@@ -48,6 +55,7 @@ def router(doors: Doors) -> APIRouter:
         """
         if feed not in caller.feeds:
             raise not_found()
+        await _until_known(doors, feed, given.receipts)
         faults = [_faults(doors, feed, line) for line in given.receipts]
         good = [line for line, wrong in zip(given.receipts, faults, strict=True) if not wrong]
         await doors.audit.write((line.alert_id, _entry(doors, caller, feed, line)) for line in good)
@@ -82,6 +90,15 @@ def _was_handed_over(doors: Doors, feed: str, line: ReceiptLine) -> bool:
         return True
     mark = doors.holdings.mark(line.alert_id, feed)
     return mark is not None and mark.held and mark.revision >= line.revision
+
+
+async def _until_known(doors: Doors, feed: str, lines: Sequence[ReceiptLine]) -> None:
+    """Wait a moment for what another gateway handed over just now: the audit log tells of it."""
+    ends = asyncio.get_running_loop().time() + _ELSEWHERE_SECONDS
+    while not all(_was_handed_over(doors, feed, line) for line in lines):
+        if asyncio.get_running_loop().time() > ends:
+            return
+        await asyncio.sleep(_LOOKED_EVERY_SECONDS)
 
 
 def _entry(doors: Doors, caller: Caller, feed: str, line: ReceiptLine) -> bytes:

@@ -1,10 +1,10 @@
 """What the HTTP doors and their clients say to each other, beside alerts and releases."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from broker.model.base import Id, Model, Moment
 from broker.model.codes import Purpose
@@ -154,11 +154,18 @@ class RefusalReason(StrEnum):
     OTHER = "OTHER"
 
 
+def _no_boolean(given: object) -> object:
+    # Python counts true as 1; JSON does not.
+    if isinstance(given, bool):
+        raise ValueError("FIELD_INVALID")  # noqa: TRY004 - pydantic wants this kind
+    return given
+
+
 class ReceiptLine(Model):
     """One receipt."""
 
     alert_id: UUID
-    revision: int = Field(ge=1, le=1_000_000)
+    revision: Annotated[int, BeforeValidator(_no_boolean)] = Field(ge=1, le=1_000_000)
     state: ReceiptState
     reason: RefusalReason | None = Field(None, description="With REFUSED, and only then.")
 
