@@ -89,7 +89,8 @@ async def test_c28_the_same_request_is_completed_to_the_same_bytes(gateway, hub)
     (again,) = await gateway.post("case-7", SHORT)
     assert alert_of(first) == alert_of(again)
     assert len({value for _, _, value in hub.sent}) == 1
-    assert read_label(hub.sent[-1][2]).originated_at == datetime.fromtimestamp(NOON / 1000, UTC)
+    label, _ = read_label(hub.sent[-1][2])
+    assert label.originated_at == datetime.fromtimestamp(NOON / 1000, UTC)
 
 
 @pytest.mark.parametrize("later", [0, KEPT_MS + 1, 3 * KEPT_MS])
