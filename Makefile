@@ -4,7 +4,7 @@
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help setup demo up test check bench fuzz faults clean
+.PHONY: help setup demo up test check bench fuzz faults prove-cedar clean
 
 help:            ## what can be made
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): [^#]*##/  make \1\t/' | expand -t 16
@@ -34,6 +34,9 @@ fuzz: setup      ## hostile bytes for every reader; longer by ARGS="unseal 50000
 
 faults: setup    ## every fault on a real Kafka: what is lost, doubled, shown, and how soon it is well
 	@LALI_FAULTS=whole $(BIN)/pytest -q tests/faults $(ARGS)
+
+prove-cedar: setup ## the policy's properties once more, by Cedar's own analysis (needs Rust)
+	@deploy/prove/cedar.sh $(ARGS)
 
 clean:           ## remove what was made here
 	rm -rf .venv .lali .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
