@@ -24,7 +24,6 @@ import cedarpy
 from broker.policy.bundle import load_bundle
 from broker.policy.proof.properties import read_properties
 
-
 #: What broker/policy/guards.py withholds, in the language of rules.
 GUARDS = """
 @id("guards")
