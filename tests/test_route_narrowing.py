@@ -14,8 +14,10 @@ from broker.pipeline.holding import Holding, Share
 from broker.pipeline.project import recall
 from broker.pipeline.redecide import Handover, Stay, confirmed
 from broker.protect.recall_seal import RecallStatement
+from broker.stix.frame import Frame
 from broker.testing import alert_id_of, make_alert
 from broker.wire import codec
+from broker.wire.alert_codec import decode_release
 from broker.wire.plan_codec import decode_plan
 
 SUMMARY, VICTIMS, CONTACT = 1, 1 << 3, 1 << 11
@@ -153,3 +155,18 @@ def test_a05_the_ledger_holds_what_a_narrowed_feed_has_afterwards():
     assert [(h["feed"], h["revision"], h["profile"]) for h in record["holders"]] == [
         ("alpha", 2, SUMMARY)
     ]
+
+
+def test_a05_a_reader_of_stix_finds_what_remains_newer_than_its_recall():
+    lane, alert = Lane(), make_alert()
+    lane.masks = {"alpha": SUMMARY | VICTIMS}
+    lane.route(alert)
+    lane.now += 5_000
+    lane.masks = {"alpha": SUMMARY}
+    lane.route(again(alert, 2, consent="WITHDRAWN"))
+
+    views = [decode_release(value) for _, value in lane.written["feed.alpha"]]
+    moments = [Frame("alpha", view).modified for view in views]
+
+    assert [view.kind for view in views] == ["RELEASE", "RECALL", "RELEASE"]
+    assert moments == sorted(set(moments))

@@ -17,6 +17,10 @@ from broker.pipeline.unwritable import Owed
 from broker.protect.recall_seal import RecallStatement
 from broker.wire.outbox import Outbox
 
+#: Readers that go by moments, as those of STIX do, must find the release behind the recall: a
+#: version that takes back is a millisecond later than its recall (`broker.stix.frame`).
+_BEFORE_MS = 2
+
 
 class Recalls:
     """Writes the recalls of one partition.
@@ -49,7 +53,7 @@ class Recalls:
         """
         narrowed = []
         for holder in holders:
-            self._write(outbox, alert, holder.feed, holder.revision, at)
+            self._write(outbox, alert, holder.feed, holder.revision, at - _BEFORE_MS)
             narrowed.append(holder.feed)
         if narrowed:
             outbox.seal()  # releases go by another fanout, and must not overtake
