@@ -36,7 +36,7 @@ FORGED = {
         KEY,
         b"\0\0\0\0\x01" + b"cnry" * 40,
         claiming(b"0:3"),
-        "UNEXPECTED",
+        "FIELD_INVALID",
     ),
 }
 

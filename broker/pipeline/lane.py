@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from broker.errors import KeeperUnavailable, KeyMissing, NotNow
+from broker.errors import KeeperUnavailable, KeyMissing, NotNow, Rejected
 from broker.model.reason import Reason
 from broker.pipeline.route import PartitionRouter
 from broker.tracing import span
@@ -30,6 +30,13 @@ TRANSACTION_ALERTS = 500
 #: No alert is added to a transaction that holds so many bytes: hundreds of feeds share them.
 TRANSACTION_BYTES = 64 << 20
 _UNEXPECTED = "UNEXPECTED"
+#: What a record that is no alert of ours can raise where it is cut into parts. Whatever else is
+#: raised (a full disk, a locked vault, no memory, and what nobody has thought of) is our own
+#: trouble, and waits.
+_OF_BYTES = (
+    Rejected, ValueError, IndexError, KeyError, TypeError, AttributeError, EOFError,
+    ArithmeticError,
+)  # fmt: skip
 
 _Take = Callable[[ConsumerRecord, Outbox], None]
 
@@ -233,11 +240,13 @@ def take_until_full(records: Sequence[ConsumerRecord], outbox: Outbox, take: _Ta
         raise TransactionFailed(str(wait), for_good=False) from None
     except KeeperUnavailable as away:
         raise TransactionFailed(str(away), for_good=False) from None
-    except Exception as fault:  # noqa: BLE001
+    except _OF_BYTES as fault:
         # A record that cannot even be taken is for good, like one too large to write.
         where = {"partition": record.partition, "offset": record.offset}
         log.error("record.unroutable", code=type(fault).__name__, **where)  # noqa: TRY400
         raise TransactionFailed(f"{_UNEXPECTED}: {type(fault).__name__}", for_good=True) from None
+    except Exception as trouble:  # noqa: BLE001 - ours, known or not: no fault of the alert
+        raise TransactionFailed(type(trouble).__name__, for_good=False) from None
     return len(records)
 
 
