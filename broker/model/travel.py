@@ -61,7 +61,7 @@ class Owner(Model):
     """Who owns or runs a conveyance: often a private person."""
 
     conveyance: int | None = Field(
-        None, ge=0, lt=100, description="Which of `conveyances`, from 0; none for all."
+        None, ge=0, le=99, description="Which of `conveyances`, from 0; none for all."
     )
     owner: Line
 
@@ -94,7 +94,7 @@ class Place(Model):
     """An exact place, in words: where somebody is kept can be among them."""
 
     leg: int | None = Field(
-        None, ge=0, lt=100, description="Which leg of `movement`, from 0; none for all."
+        None, ge=0, le=99, description="Which leg of `movement`, from 0; none for all."
     )
     name: Line
     address: Line | None = None
