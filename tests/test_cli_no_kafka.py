@@ -16,7 +16,6 @@ NOWHERE = "127.0.0.1:9"
         "trace 7b0c1f6e-33a8-4e4f-9a53-1f0d8c1f4d52",
         "flows",
         "topics apply",
-        "run deliver",
         "subscribe ptccc-coordinate --from-start",
         "up",
     ],
@@ -31,7 +30,10 @@ def test_without_a_kafka_a_command_says_so_in_one_line(command, tmp_path):
     assert "unexpected" not in line
 
 
-@pytest.mark.parametrize("command", ["flows", "topics apply", "run accept", "run route"])
+@pytest.mark.parametrize(
+    "command",
+    ["flows", "topics apply", *(f"run {role}" for role in ("accept", "route", "deliver"))],
+)
 def test_where_none_is_set_and_none_runs_it_says_how_to_start_one(command, tmp_path):
     done = _lali(command, tmp_path)
     assert done.returncode == 2

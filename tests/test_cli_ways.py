@@ -20,7 +20,7 @@ from broker.model.codes import SourceType, Tlp
 from broker.model.release import ReleaseKind, ReleaseView
 from broker.policy.directory import read_directory
 from broker.resources import shipped
-from broker.testing import NOON, alert_id_of, make_alert, make_compartments, make_label
+from broker.testing import NOON, alert_id_of, make_alert, make_label
 from broker.wire.admin import apply_topics
 from broker.wire.alert_codec import decode_alert
 from broker.wire.tail import read_to_end
@@ -192,8 +192,12 @@ HOSTILE = "\x1b[2J\x1b]0;owned\x07 \u202egnp.exe \u2066 \x9b31m \u2028 [red]x[/r
 
 
 def test_a_card_obeys_nothing_that_a_value_says():
-    parts = make_compartments() | {"assessment": {"text": f"one\n{HOSTILE}\nlabel: CLEAR"}}
-    release = _view(make_alert(compartments=parts))
+    # No door takes such text; what was taken before is still read.
+    release = _view(make_alert())
+    text = f"one\n{HOSTILE}\nlabel: CLEAR"
+    assessment = release.compartments.assessment.model_copy(update={"text": text})
+    parts = release.compartments.model_copy(update={"assessment": assessment})
+    release = release.model_copy(update={"compartments": parts})
 
     shown = card(release)
 

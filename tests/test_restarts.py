@@ -96,7 +96,7 @@ def _wait_for(process, event):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("role", ["accept", "route"])
+@pytest.mark.parametrize("role", ["accept", "route", "deliver"])
 def test_without_a_kafka_a_role_waits_in_one_line_and_ends_when_asked(role, tmp_path, topics):
     process = _role(role, NOWHERE, tmp_path, topics)
     _wait_for(process, "kafka.awaited")
