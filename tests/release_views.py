@@ -14,7 +14,10 @@ from broker.model.alert import Compartments
 from broker.model.label import Label
 from broker.model.release import ReleaseKind, ReleaseView
 
-_TEXT = st.characters(exclude_categories=["Cs"])
+#: What the rule for all text takes, as far as one character tells.
+_TEXT = st.characters(exclude_categories=["C", "Z", "M"], max_codepoint=0x24F)
+#: The same, for what has a form.
+_WRITTEN = st.characters(exclude_categories=["C"], min_codepoint=32, max_codepoint=0x24F)
 _MOMENTS = st.integers(0, 2_000_000_000_000).map(
     lambda ms: datetime(2026, 2, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 )
@@ -79,7 +82,7 @@ def _texts(metadata):
             return st.sampled_from(sorted(each.func.__closure__[0].cell_contents))
         if isinstance(each, StringConstraints) and each.pattern:
             most = each.max_length or 1000
-            found = st.from_regex(each.pattern.removesuffix("$") + r"\Z")
+            found = st.from_regex(each.pattern.removesuffix("$") + r"\Z", alphabet=_WRITTEN)
             return found.filter(lambda text, most=most: len(text) <= most)
     return st.text(_TEXT, min_size=1, max_size=30)
 
