@@ -116,7 +116,9 @@ class Oracle:
     def judge(self, marks: list[str]) -> Verdict:
         """Return what is wrong with *marks*."""
         shown, times = self._shown()
+        collected = {feed: _files(folder) for feed, folder in self._folders.items()}
         verdict = Verdict()
+        verdict.twice = [each for each, n in times.items() if n > 1 and each[1] in set(marks)]
         for mark in marks:
             for feed, slots in self.expected.items():
                 got = shown[mark].get(feed, frozenset())
@@ -127,11 +129,10 @@ class Oracle:
                     verdict.leaked.append((feed, mark))
                 if NEVER_VICTIMS.search(feed) and "victims" in got:
                     verdict.leaked.append((feed, mark))
-            verdict.twice += [(f, mark) for (f, m), n in times.items() if m == mark and n > 1]
             verdict.lost += [
                 (f"partner {feed}", mark)
-                for feed, folder in self._folders.items()
-                if feed in self.expected and mark not in _files(folder)
+                for feed, files in collected.items()
+                if feed in self.expected and mark not in files
             ]
         return verdict
 
