@@ -117,7 +117,7 @@ class Agreed:
     def _say_missing(self) -> None:
         if not self._said:
             self._said = True
-            log.warning("topics.missing", said="`lali topics apply`; until then it waits")
+            log.warning("topics.missing", advice="`lali topics apply`; until then it waits")
 
     async def _wait(self) -> None:
         try:

@@ -67,7 +67,7 @@ class Preconditions:
             self._require_bundle()
         except SettingsInvalid as invalid:
             if not self._said:
-                log.error("bundle.not_in_force", text=str(invalid))  # noqa: TRY400
+                log.error("bundle.not_in_force", advice=str(invalid))  # noqa: TRY400
             self._said = True
             return BundleEnded(f"BUNDLE_NOT_IN_FORCE: {invalid}")
         self._said = False

@@ -148,7 +148,7 @@ class ClusterClock:
         before = self._finding.text if self._finding else None
         self._finding = finding
         if finding.text is not None and _code(finding.text) != _code(before):
-            log.error("clock.wrong", text=finding.text, waits=finding.waits)
+            log.error("clock.wrong", advice=finding.text, waits=finding.waits)
         elif finding.text is None and before is not None:
             log.info("clock.agrees")
 
