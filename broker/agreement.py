@@ -55,6 +55,7 @@ class Agreed:
     """A role that runs once the cluster has been found to agree.
 
     Args:
+        name: What the role is called.
         role: The role.
         connection: As it connects.
         topics: Its topics.
@@ -62,10 +63,11 @@ class Agreed:
     """
 
     def __init__(
-        self, role: Role, connection: Connection, topics: Topics, *, waits: bool = True
+        self, name: str, role: Role, connection: Connection, topics: Topics, *, waits: bool = True
     ) -> None:
+        self._name = name
         self._waits = waits
-        self._said = False
+        self._said: set[str] = set()
         self._role = role
         self._connection = connection
         self._topics = topics
@@ -107,17 +109,22 @@ class Agreed:
             try:
                 if await require_partitions(self._connection, self._topics):
                     return
-                self._say_missing()
+                self._say("topics.missing", advice="`lali topics apply`; until then it waits")
             except KafkaRefused:
                 return  # the role says in its own words what it may not do
             except KafkaUnavailable as away:
-                log.debug("partitions.unknown", code=away.code)
+                self._say_away(away.code)
             await self._wait()
 
-    def _say_missing(self) -> None:
-        if not self._said:
-            self._said = True
-            log.warning("topics.missing", advice="`lali topics apply`; until then it waits")
+    def _say_away(self, code: str) -> None:
+        if self._waits:  # else the role runs already, and says so itself
+            self._say("kafka.awaited", code=code)
+
+    def _say(self, event: str, **told: str) -> None:
+        """Say once what is waited for."""
+        if event not in self._said:
+            self._said.add(event)
+            log.warning(event, role=self._name, **told)
 
     async def _wait(self) -> None:
         try:

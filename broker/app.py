@@ -135,7 +135,7 @@ class Parts:
 
         The gateway serves before Kafka answers, so it does not wait: it ends when they differ.
         """
-        return Agreed(role, self.connection(name), self.topics, waits=name != "gateway")
+        return Agreed(name, role, self.connection(name), self.topics, waits=name != "gateway")
 
     async def apply_topics(self) -> list[str]:
         """Create the topics that are missing; return their names.

@@ -20,8 +20,11 @@ STEPS = 150
 LOOKS = 5
 #: How aiokafka answers for a transaction that was fenced, by where it was stopped: at once;
 #: once its sender has failed; or, after a stall longer than a transaction may last, by its own
-#: clock: the transaction's, or that of a batch not yet sent.
-REFUSED = {"ProducerFenced", "IllegalOperation", "TimeoutError", "KafkaTimeoutError"}
+#: clock: the transaction's, or that of a batch not yet sent; or before it asks Kafka, by a lane
+#: that another one has.
+REFUSED = {
+    "ProducerFenced", "IllegalOperation", "TimeoutError", "KafkaTimeoutError", "SUPERSEDED",
+}  # fmt: skip
 
 
 async def test_a_router_that_wakes_after_its_successor_releases_nothing(

@@ -35,16 +35,16 @@ async def test_c29_a_role_with_another_number_of_partitions_never_runs(connectio
 
     role = Role()
     with pytest.raises(SettingsInvalid, match=f"LALI_PARTITIONS={topics.partitions} "):
-        await asyncio.wait_for(Agreed(role, connection, other).run(), 60)
+        await asyncio.wait_for(Agreed("route", role, connection, other).run(), 60)
     assert not role.ran
 
     with pytest.raises(SettingsInvalid, match="PARTITIONS_DIFFER"):
-        await asyncio.wait_for(Agreed(role, connection, other, waits=False).run(), 60)
+        await asyncio.wait_for(Agreed("route", role, connection, other, waits=False).run(), 60)
     assert role.stopped.is_set()
 
     good = Role()
     for waits in (True, False):
-        agreed = Agreed(good, connection, topics, waits=waits)
+        agreed = Agreed("route", good, connection, topics, waits=waits)
         running = asyncio.create_task(agreed.run())
         while not good.ran:  # noqa: ASYNC110 - it is noted, and not told
             await asyncio.sleep(0.05)
@@ -55,7 +55,7 @@ async def test_c29_a_role_with_another_number_of_partitions_never_runs(connectio
 
 async def test_c29_a_cluster_that_is_away_is_waited_for_and_stopping_ends_it(unused_tcp_port):
     role = Role()
-    agreed = Agreed(role, Connection(f"127.0.0.1:{unused_tcp_port}"), Topics("x.", 2))
+    agreed = Agreed("route", role, Connection(f"127.0.0.1:{unused_tcp_port}"), Topics("x.", 2))
     running = asyncio.create_task(agreed.run())
     await asyncio.sleep(0.2)
     agreed.stop()

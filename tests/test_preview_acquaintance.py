@@ -101,7 +101,7 @@ def hidden_from(directory, originator):
 def names_said(answer, hidden):
     text = re.sub(r"\s+", " ", answer)
     return {
-        h for h in hidden if re.search(rf"(?<![\w-]){re.escape(h)}(?![\w])", text, re.IGNORECASE)
+        h for h in hidden if re.search(rf"(?<![\w-]){re.escape(h)}(?![\w-])", text, re.IGNORECASE)
     }
 
 

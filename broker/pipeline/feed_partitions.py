@@ -42,13 +42,15 @@ class Lane:
     Attributes:
         fresh: Read, and not looked at.
         owned_at: When the coordinator was last asked and said that it is ours, steady seconds.
+        recorded: Everything before this offset is done with, and its end is written. Only so far
+            may be committed: behind a later offset nobody would write that end again.
     """
 
     def __init__(self, partition: Target, position: int) -> None:
         self.partition = partition
         self.fresh: deque[ConsumerRecord] = deque()
         self.owned_at = float("-inf")
-        self.committed = position
+        self.committed = self.recorded = position
         self._open: dict[int, None] = {}
         self._next = position
 
@@ -62,6 +64,10 @@ class Lane:
     def done(self, record: ConsumerRecord) -> None:
         """Note that *record* has come to its end."""
         self._open.pop(record.offset, None)
+
+    def written(self) -> None:
+        """Note that every end until now is written."""
+        self.recorded = self.floor
 
     @property
     def floor(self) -> int:
@@ -188,13 +194,16 @@ class FeedPartitions:
     async def commit(self) -> list[int]:
         """Commit how far each partition is done; return those that are no longer ours.
 
+        Every end must be written before.
+
         Raises:
             KafkaUnavailable: The coordinator does not answer.
         """
         lost = []
         for number, lane in list(self.lanes.items()):
+            lane.written()
             try:
-                if lane.floor > lane.committed:
+                if lane.recorded > lane.committed:
                     await self._committed(lane)
             except NotOurs:
                 lost.append(number)
@@ -205,10 +214,13 @@ class FeedPartitions:
         self.lanes.pop(number, None)
 
     async def _committed(self, lane: Lane) -> None:
-        """Commit how far *lane* is done: the coordinator takes it from its owner only."""
-        asked, floor = steady_seconds(), lane.floor
-        await commit_as_owner(self._consumer, lane.partition, floor, _ANSWER_SECONDS)
-        lane.owned_at, lane.committed = asked, floor
+        """Commit how far *lane* is recorded: the coordinator takes it from its owner only.
+
+        Asked before each handing-over, too, while ends of this turn are not written yet.
+        """
+        asked, recorded = steady_seconds(), lane.recorded
+        await commit_as_owner(self._consumer, lane.partition, recorded, _ANSWER_SECONDS)
+        lane.owned_at, lane.committed = asked, recorded
 
     async def _revoked(self, gone: set[Target]) -> None:
         numbers = {each.partition for each in gone} & self.lanes.keys()
@@ -216,6 +228,7 @@ class FeedPartitions:
         try:
             await self._closing(numbers, lost)
             for number in numbers - lost:
+                self.lanes[number].written()
                 await self._committed(self.lanes[number])
         except Exception as fault:  # noqa: BLE001 - not written: the next owner delivers it again
             log.warning("feed.left", code=type(fault).__name__)
