@@ -107,7 +107,9 @@ class Agreed:
     async def _compare(self) -> None:
         while not self._stopping.is_set():
             try:
-                if await require_partitions(self._connection, self._topics):
+                is_known = await require_partitions(self._connection, self._topics)
+                self._say_reached()
+                if is_known:
                     return
                 self._say("topics.missing", advice="`lali topics apply`; until then it waits")
             except KafkaRefused:
@@ -119,6 +121,11 @@ class Agreed:
     def _say_away(self, code: str) -> None:
         if self._waits:  # else the role runs already, and says so itself
             self._say("kafka.awaited", code=code)
+
+    def _say_reached(self) -> None:
+        if "kafka.awaited" in self._said:
+            self._said.discard("kafka.awaited")
+            log.info("kafka.reached", role=self._name)
 
     def _say(self, event: str, **told: str) -> None:
         """Say once what is waited for."""
