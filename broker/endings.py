@@ -15,7 +15,6 @@ import structlog
 from cryptography import x509
 
 from broker.errors import SettingsInvalid
-from broker.gateway.identity.api_keys import key_file
 from broker.metrics.endings import show_endings
 from broker.protect.algorithms import Algorithm
 from broker.protect.key_folder import KeyFolder
@@ -159,6 +158,9 @@ def _end_of(file: Path) -> datetime | None:
 
 
 def _api_keys(settings: Settings) -> Iterator[Ending]:
+    # Late: what serves HTTP takes half a second to import, and most processes do not serve.
+    from broker.gateway.identity.api_keys import key_file
+
     for each in key_file(settings).read().values():
         if each.revoked_at is None:
             yield Ending("API key", f"{each.unit} {each.id}", each.expires_at)

@@ -30,7 +30,7 @@ def read(schema, payload):
 @st.composite
 def catalogued(draw):
     entry = draw(st.sampled_from(ENTRIES))
-    return entry.name, codec.encode(entry.name, draw(GENERATED[entry.schema_id]))
+    return entry.name, codec.encode_version(entry, draw(GENERATED[entry.schema_id]))
 
 
 def refused_or_rewritten(name, value):
@@ -39,7 +39,8 @@ def refused_or_rewritten(name, value):
         record = codec.decode(value, name)
     except Rejected:
         return False
-    assert codec.encode(name, record) == value
+    version = next(entry for entry in ENTRIES if value.startswith(entry.frame))
+    assert codec.encode_version(version, record) == value
     return True
 
 
@@ -139,9 +140,8 @@ def test_a_refusal_names_fields_of_the_schema_and_no_value(case, data):
     with pytest.raises(Rejected) as refused:
         codec.decode(value[:cut], name)
     words = refused.value.path.replace("[", ".").replace("]", "").split(".")
-    assert {word for word in words if word and not word.isdigit()} <= _names(
-        catalogue().latest(name).avro
-    )
+    known = set().union(*(_names(entry.avro) for entry in ENTRIES if entry.name == name))
+    assert {word for word in words if word and not word.isdigit()} <= known
 
 
 def _names(schema):

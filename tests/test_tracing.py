@@ -164,6 +164,7 @@ provider.add_span_processor(SimpleSpanProcessor(exporter))
 trace.set_tracer_provider(provider)
 from unittest.mock import MagicMock
 from broker.gateway.app import make_app
+from broker.settings import Settings
 
 async def ask(app):
     scope = {"type": "http", "method": "GET", "path": "/SYNTHETIC", "raw_path": b"/SYNTHETIC",
@@ -178,7 +179,7 @@ async def ask(app):
     await app(scope, receive, send)
     return sent[0]["status"]
 
-print(asyncio.run(ask(make_app(MagicMock(secret=bytes(32))))), len(exporter.get_finished_spans()))
+print(asyncio.run(ask(make_app(MagicMock(settings=Settings(), secret=bytes(32))))), len(exporter.get_finished_spans()))
 """
 
 
