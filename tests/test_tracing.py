@@ -179,7 +179,8 @@ async def ask(app):
     await app(scope, receive, send)
     return sent[0]["status"]
 
-print(asyncio.run(ask(make_app(MagicMock(settings=Settings(), secret=bytes(32))))), len(exporter.get_finished_spans()))
+app = make_app(MagicMock(settings=Settings(), secret=bytes(32)))
+print(asyncio.run(ask(app)), len(exporter.get_finished_spans()))
 """
 
 
