@@ -52,6 +52,7 @@ class FeedEnds:
         self._register = register
         self._writer = DeliveryWriter(desk.producer, desk.topics, feed, desk.holdings)
         self._ended: Counter[tuple[str, str]] = Counter()
+        self._moment = 0  # of the entry that was made last, epoch milliseconds
 
     def mark(self, release: Release) -> Mark | None:
         """Return what became of the latest release of the same alert to this feed."""
@@ -162,8 +163,12 @@ class FeedEnds:
         self._ended["dead_lettered", reason.value] += 1
 
     def _entry(self, kind: str, release: Release, mark: Mark | None = None, **more: Any) -> bytes:
-        """Return the entry of an end that comes now, or came when *mark* was written."""
+        """Return the entry of an end that comes now, or came when *mark* was written.
+
+        The mark that is written with it has the same moment.
+        """
         digest, now = self._desk.decider.bundle.digest, self._desk.clock()
+        self._moment = now
         if mark is not None and mark.bundle_digest is not None:
             digest, now = mark.bundle_digest, mark.at
         return delivery_entry(kind, self._feed, release, now, digest, **more)
@@ -172,8 +177,8 @@ class FeedEnds:
         self, item: Item, entry: Entry | None, state: str, *, held: bool = False,
         owes: bool = False, reason: Reason | None = None, letter_offset: int | None = None,
     ) -> None:  # fmt: skip
-        before = self.mark(item.release)
-        now, digest = self._desk.clock(), self._desk.decider.bundle.digest
+        before, digest = self.mark(item.release), self._desk.decider.bundle.digest
+        now = self._moment if entry is not None else self._desk.clock()
         mark = delivery_mark(
             self._feed, item.release, state, now, digest,
             held=held or (before is not None and before.held),
