@@ -9,7 +9,8 @@ raises                   the deliver role then
 `RecipientRefused`       tries again until others pass or fail beside it: then it parks the
                          release, and later revisions of its alert, or waits for the link
 `NotPermitted`           asks policy again at once: what may be handed over has changed
-anything else            as `RecipientUnavailable`, code UNEXPECTED
+anything else            tells an operator, waits and tries again, for as long as it takes:
+                         nothing is parked for what nobody foresaw
 =======================  ==========================================================
 
 A recall is never parked: it is owed until it is taken, or an officer gives it up.

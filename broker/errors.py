@@ -50,6 +50,11 @@ class Rejected(LaliError):
         self.path = path
 
 
+#: What may be set aside in accept, route, deliver and gateway, by type: what the bytes themselves
+#: deserve. Whatever else is raised, known or not, is our own trouble: it waits, and is told.
+OF_BYTES = (Rejected,)
+
+
 class Unconfirmed(Rejected):
     """An alert with warnings that its originator must confirm before it is published.
 

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -23,9 +24,12 @@ from broker.errors import (
     Rejected,
     StorageUnavailable,
 )
+from broker.metrics.registry import count_error
 from broker.metrics.web import count_problem
 from broker.model.exchange import Fault, ProblemDetails
 from broker.model.reason import Reason
+
+log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 #: How long to wait for Kafka, seconds, before trying again.
@@ -150,7 +154,7 @@ async def _answer(_request: Request, error: Exception) -> Response:
 
 
 def problem_of(error: Exception) -> Problem:
-    """Return *error* as a problem; of one that nobody foresaw nothing is told."""
+    """Return *error* as a problem; of one that nobody foresaw the operator alone is told."""
     match error:
         case Problem():
             return error
@@ -177,6 +181,9 @@ def _of_ourselves(error: Exception) -> Problem:
             return Problem(503, error.code, retry_after=STORAGE_RETRY_SECONDS)
         case sqlite3.OperationalError():  # reading waits for nobody
             return Problem(503, "STORAGE_LOCKED", retry_after=STORAGE_RETRY_SECONDS)
+    name = type(error).__name__
+    count_error("gateway", name)
+    log.error("request.failed", code=name)
     return Problem(500, "INTERNAL")
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import structlog
 
 from broker.clock import steady_seconds
-from broker.errors import Rejected
+from broker.errors import OF_BYTES, Rejected
 from broker.gateway.shelf import Shelved
 from broker.model.reason import Reason
 from broker.model.release import Release, ReleaseKind, ReleaseView
 from broker.pipeline.holdings import Holdings, LedgerBehind
-from broker.pipeline.open_release import ReleaseOpener
+from broker.pipeline.open_release import ReleaseOpener, refuse_missing_key
 from broker.pipeline.preconditions import Preconditions
 from broker.pipeline.project import opened, read_release, recall, resealed
 from broker.pipeline.redecide import Handover, Stay, confirmed, redecide
@@ -119,11 +119,18 @@ class Servings:
     async def serve(self, shelved: Shelved) -> Served | None:
         """Return what may be shown of *shelved* now, or None to pass it over.
 
+        Passed over is what is no release, and nothing else that fails.
+
         Raises:
             LedgerBehind: The ledger could not be read so far; ask again.
             PolicyFailed: The bundle errs; ask again once it does not.
+            KeeperUnavailable: A key is not here; ask again.
         """
-        whole = read_release(shelved.value)
+        try:
+            whole = read_release(shelved.value)
+        except OF_BYTES as rejected:
+            _log_unreadable(shelved, rejected)
+            return None
         release = await self._permitted(whole, shelved)
         if release is None:
             return None
@@ -216,7 +223,8 @@ class Servings:
         try:
             shown = self._shown(release, shelved, narrowed=narrowed)
             view = decode_release(shown.value, with_record=True)
-        except Rejected as rejected:
+        except OF_BYTES as rejected:
+            refuse_missing_key(rejected)
             if rejected.reason is not Reason.ERASED:
                 _log_unreadable(shelved, rejected)
             return None
@@ -232,7 +240,7 @@ class Servings:
         opener, resealer = self._openers.get(shelved.feed), self._resealers.get(shelved.feed)
         try:
             plain = opened(release, opener) if opener else release
-        except Rejected as rejected:
+        except OF_BYTES as rejected:
             if rejected.reason is Reason.ERASED:
                 raise
             _log_unreadable(shelved, rejected)

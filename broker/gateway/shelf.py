@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from broker.errors import Rejected
+from broker.errors import OF_BYTES
 from broker.gateway.database import Database
 from broker.gateway.eras import Eras
 from broker.wire.codec import decode_trusted
@@ -182,7 +182,7 @@ class Shelf:
         feed = self._feeds[record.topic]
         try:
             release = decode_trusted(record.value or b"", "release")
-        except Rejected as rejected:  # only route writes feeds; neighbours must flow
+        except OF_BYTES as rejected:  # only route writes feeds; neighbours must flow
             where = {"feed": feed, "partition": record.partition, "offset": record.offset}
             log.error("release.unreadable", reason=rejected.reason.value, **where)  # noqa: TRY400
             return None

@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from broker.audit.log import AuditEntry, read_entry
-from broker.errors import Rejected
+from broker.errors import OF_BYTES
 from broker.gateway.database import Database
 from broker.gateway.notes import Note, Notes, newest_first
 from broker.gateway.ownership import Ownership
@@ -132,7 +132,7 @@ class Standings:
 def _read(record: ConsumerRecord) -> AuditEntry | None:
     try:
         return read_entry(record.value or b"")
-    except Rejected as rejected:
+    except OF_BYTES as rejected:
         log.error("audit.unreadable", offset=record.offset, reason=rejected.reason.value)  # noqa: TRY400
         return None
 

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request
 from starlette.responses import StreamingResponse
 
-from broker.errors import KafkaUnavailable, KeeperUnavailable
 from broker.gateway.asked import Cursor, FeedId, Since
 from broker.gateway.caller import Caller, Right
 from broker.gateway.doors import Doors
@@ -17,7 +16,7 @@ from broker.gateway.half_open import open_files
 from broker.gateway.items import whole
 from broker.gateway.paging import Page, read_page
 from broker.gateway.places import Full, Place, Places
-from broker.gateway.problems import Problem, documented
+from broker.gateway.problems import Problem, documented, problem_of
 from broker.gateway.under_way import leave_place
 
 MEDIA_TYPE = "text/event-stream"
@@ -170,8 +169,9 @@ class Streams:
                 doors.shelf, doors.servings, feed, position, _ITEMS_AT_ONCE, asked.passes
             )
             return page, self._written(feed, page)
-        except (Problem, KafkaUnavailable, KeeperUnavailable):
-            return None  # nothing may be shown now; the reader waits
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the reader waits
+            problem_of(fault)  # tells an operator of what nobody foresaw
+            return None
 
     async def _may_be_shown(self, page: Page, caller: Caller) -> bool:
         """Have it recorded that *caller* is shown *page*, which may have been read for another."""
@@ -179,8 +179,9 @@ class Streams:
             await self._doors.disclosures.record(
                 [each.served for each in page.items], "SSE", caller.identity
             )
-        except (Problem, KafkaUnavailable, KeeperUnavailable):
-            return False  # nothing may be shown now; the reader waits
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the reader waits
+            problem_of(fault)
+            return False
         return True
 
     async def _woken(self, change: asyncio.Event) -> bool:

@@ -4,7 +4,7 @@ At-least-once with deterministic output: a repetition after a crash writes the s
 again, and route recognises them by alert, revision and digest. The topic is the sender; no
 header decides anything. Whatever fails, the original is kept untouched and neighbours flow.
 
-Set aside is what the bytes deserve (`Rejected`), and nothing else: our own trouble, known or
+Set aside is what the bytes deserve (`OF_BYTES`), and nothing else: our own trouble, known or
 not, makes the partition wait where it is (`broker.pipeline.waiting`).
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from broker.clock import epoch_ms
-from broker.errors import Rejected
+from broker.errors import OF_BYTES, Rejected
 from broker.metrics.flow import count_forwarded, count_quarantined
 from broker.pipeline.accepted import intake_header, statement_header
 from broker.pipeline.checked import Checked, accept
@@ -165,7 +165,7 @@ class Accept:
         originator, now = self._originators[record.topic], self._clock()
         try:
             checked = accept(record, originator, now, self._unsealer)
-        except Rejected as rejected:
+        except OF_BYTES as rejected:
             self._quarantine(record, outbox, rejected)
         else:
             self._forward(record, outbox, checked)

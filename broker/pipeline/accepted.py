@@ -11,6 +11,7 @@ from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.wire.alert_bytes import LAST_MS, read_head
 from broker.wire.consumer import ConsumerRecord
+from broker.wire.cutting import OF_CUTTING
 
 #: Header that accept writes: partition and offset in the originator's intake topic.
 INTAKE_HEADER = "lali-intake"
@@ -77,13 +78,15 @@ def read_accepted(record: ConsumerRecord) -> Accepted:
         Rejected: NOT_ACCEPTED: the record did not come through accept. FIELD_INVALID: a number in
             its head is beyond what the ledger's readers take.
     """
+    value, headers = record.value, dict(record.headers)
+    came_from = headers.get(INTAKE_HEADER)
+    if not isinstance(value, bytes) or came_from is None:
+        raise Rejected(Reason.NOT_ACCEPTED)
     try:
-        value = record.value
         alert_id, revision, expires_at, start = read_head(value)
-        headers = dict(record.headers)
-        partition, offset = _position(headers)
+        partition, offset = _position(came_from)
         statement = _statement(headers)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+    except OF_CUTTING:
         raise Rejected(Reason.NOT_ACCEPTED) from None
     if not (0 < revision < _NO_REVISION and 0 <= expires_at <= LAST_MS):
         raise Rejected(Reason.FIELD_INVALID)
@@ -113,6 +116,6 @@ def _statement(headers: dict[str, bytes | None]) -> bytes | None:
     return bytes(statement)
 
 
-def _position(headers: dict[str, bytes]) -> tuple[int, int]:
-    partition, _, offset = headers[INTAKE_HEADER].partition(b":")
+def _position(header: bytes) -> tuple[int, int]:
+    partition, _, offset = header.partition(b":")
     return int(partition), int(offset)

@@ -2,23 +2,29 @@
 
 from dataclasses import dataclass
 
+import structlog
+
 from broker.connector import NotPermitted
 from broker.errors import (
+    OF_BYTES,
     KafkaUnavailable,
     KeeperUnavailable,
     NotNow,
     RecipientRefused,
     RecipientUnavailable,
-    Rejected,
 )
+from broker.metrics.registry import count_error
 from broker.model.reason import Reason
 from broker.pipeline.feed_ends import FeedEnds
 from broker.pipeline.handover import HandingOver
 from broker.pipeline.holdings import LedgerBehind
+from broker.pipeline.open_release import refuse_missing_key
 from broker.pipeline.redecide import Stay
 from broker.pipeline.waiting_room import Item, Waiting
 from broker.tracing import span
 from broker.wire.consumer import NotOurs
+
+log = structlog.get_logger()
 
 #: These say nothing of the recipient: it is we who are behind.
 OUR_OWN = (LedgerBehind, KeeperUnavailable, NotNow, KafkaUnavailable)
@@ -30,11 +36,14 @@ class Failed:
 
     Attributes:
         refused: It answered that it will not take this one.
+        ours: It never came to that: our own code, or the connector's, failed in a way that nobody
+            foresaw.
         asked_seconds: How long it asked to wait.
     """
 
     code: str
     refused: bool = False
+    ours: bool = False
     asked_seconds: float | None = None
 
 
@@ -70,9 +79,19 @@ class Attempt:
             except RecipientUnavailable as away:
                 return Failed(away.code, asked_seconds=away.retry_after_seconds)
             except Exception as fault:  # noqa: BLE001 - an unforeseen fault must not lose it
-                return Failed(f"UNEXPECTED_{type(fault).__name__}")
+                return self._unforeseen(waiting, fault)
             else:
                 return None
+
+    def _unforeseen(self, waiting: Waiting, fault: Exception) -> Failed:
+        """Say by code and place that *fault* is nobody's but ours, once until it changes."""
+        name, record = type(fault).__name__, waiting.head.record
+        code = f"UNEXPECTED_{name}"
+        count_error("deliver", name)
+        if waiting.code != code:
+            where = {"partition": record.partition, "offset": record.offset}
+            log.error("release.waits", feed=self._feed, code=name, **where)
+        return Failed(code, ours=True)
 
     async def _once(self, item: Item, number: int) -> None:
         if self._ends.is_forgotten(item):
@@ -85,7 +104,8 @@ class Attempt:
                 return
             with span("deliver.attempt", feed=self._feed, attempt=number):
                 receipt = await self._handing.deliver(item, verdict.release)
-        except Rejected as rejected:
+        except OF_BYTES as rejected:
+            refuse_missing_key(rejected)
             await self._not_opened(item, rejected.reason, number - 1)
             return
         self.took_last = True

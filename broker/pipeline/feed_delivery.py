@@ -12,7 +12,7 @@ import structlog
 
 from broker.clock import steady_seconds
 from broker.connector import Connector
-from broker.errors import KafkaUnavailable, Rejected
+from broker.errors import OF_BYTES, KafkaUnavailable
 from broker.metrics.delivery import count_failed_attempt, show_state
 from broker.metrics.registry import count_error
 from broker.model.reason import Reason
@@ -187,9 +187,8 @@ class FeedDelivery:
         """Return the release in *record*, or None where it has come to its end before."""
         try:
             release = read_release(record.value or b"")
-        except Exception as fault:  # noqa: BLE001 - whatever it is, it is no release
-            reason = fault.reason if isinstance(fault, Rejected) else Reason.UNEXPECTED
-            await self._ends.set_aside(record, reason)
+        except OF_BYTES as fault:
+            await self._ends.set_aside(record, fault.reason)
             return None
         item = Item(release, record)
         mark = self._ends.mark(release)
@@ -238,7 +237,7 @@ class FeedDelivery:
             "recipient.unavailable", feed=self._feed, code=failed.code,
             failures=self._breaker.failures,
         )  # fmt: skip
-        self._room.failed(waiting, failed.code, refused=failed.refused)
+        self._room.failed(waiting, failed.code, refused=failed.refused, ours=failed.ours)
         if waiting.head.is_recall:
             await self._ends.owe(waiting.head)
             lane.done(waiting.head.record)

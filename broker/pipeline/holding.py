@@ -9,6 +9,7 @@ from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.model.release import ReleaseKind
 from broker.wire.alert_bytes import View, view_of_ledger
+from broker.wire.cutting import OF_CUTTING
 
 
 class Share(NamedTuple):
@@ -43,7 +44,7 @@ class Holding:
         """
         try:
             return view_of_ledger(self.label, self.distribution)
-        except (ValueError, OverflowError, EOFError, IndexError):
+        except OF_CUTTING:
             raise Rejected(Reason.LEDGER_UNREADABLE) from None
 
 

@@ -16,6 +16,7 @@ from broker.pipeline.retention import retention_ms
 from broker.policy.facts import Facts
 from broker.wire import record_bytes
 from broker.wire.alert_bytes import AttributesIndex, View, read_attributes
+from broker.wire.cutting import cutting
 from broker.wire.layout import LATEST, Layout
 from broker.wire.outbox import Fanout
 from broker.wire.partition import Target
@@ -104,7 +105,11 @@ class KnownLabels:
         self._fanouts: dict[tuple[str, ...], Fanout] = {}
 
     def find(self, value: bytes, start: int) -> Known:
-        """Return the label whose attributes begin at *start* of the framed alert."""
+        """Return the label whose attributes begin at *start* of the framed alert.
+
+        Raises:
+            Rejected: UNEXPECTED: no label is there.
+        """
         known = self._index.find(value, start)
         if known is None:
             known = _learn(value, start)
@@ -190,7 +195,7 @@ def later_tail(known: Known, decided: Decided, present: int, holders: tuple[Hold
 
 
 def _learn(value: bytes, start: int) -> Known:
-    view, label_end, end = read_attributes(value, start)
+    view, label_end, end = cutting(read_attributes)(value, start)
     embargo = view["embargo_until"]
     return Known(
         view=view,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from broker.errors import KeeperUnavailable, KeyMissing, NotNow, Rejected
+from broker.errors import OF_BYTES, KeyMissing, LaliError, NotNow
 from broker.model.reason import Reason
 from broker.pipeline.route import PartitionRouter
 from broker.tracing import span
@@ -30,15 +30,26 @@ TRANSACTION_ALERTS = 500
 #: No alert is added to a transaction that holds so many bytes: hundreds of feeds share them.
 TRANSACTION_BYTES = 64 << 20
 _UNEXPECTED = "UNEXPECTED"
-#: What a record that is no alert of ours can raise where it is cut into parts. Whatever else is
-#: raised (a full disk, a locked vault, no memory, and what nobody has thought of) is our own
-#: trouble, and waits.
-_OF_BYTES = (
-    Rejected, ValueError, IndexError, KeyError, TypeError, AttributeError, EOFError,
-    ArithmeticError,
-)  # fmt: skip
 
 _Take = Callable[[ConsumerRecord, Outbox], None]
+
+
+class RecordWaits(TransactionFailed):
+    """A record that cannot be routed now, through no fault of its own; nothing was begun.
+
+    Attributes:
+        fault: What is the matter: whatever is not in `OF_BYTES`, known or not.
+        before: How many records before it could be taken.
+        offset: Its own, once nothing before it waits.
+    """
+
+    def __init__(self, fault: Exception, before: int) -> None:
+        super().__init__(
+            str(fault) if isinstance(fault, LaliError) else type(fault).__name__, for_good=False
+        )
+        self.fault = fault
+        self.before = before
+        self.offset = -1
 
 
 class Lane:
@@ -96,6 +107,7 @@ class Lane:
         """Route *records*, in as many transactions as it takes.
 
         Raises:
+            RecordWaits: One of them cannot be routed now; those before it are.
             TransactionFailed: Join anew: nothing after the last commit came to pass.
         """
         start = 0
@@ -115,6 +127,11 @@ class Lane:
         """Route as many of *records* as one transaction takes; return how many."""
         try:
             taken = await self._write(records, self.router.take)
+        except RecordWaits as wait:
+            if wait.before:
+                return await self._transact(records[: wait.before])  # they go on
+            wait.offset = records[0].offset
+            raise
         except TopicsUnwritable as fault:
             await self._set_aside(fault)
             return 0
@@ -225,7 +242,8 @@ def take_until_full(records: Sequence[ConsumerRecord], outbox: Outbox, take: _Ta
     """Take as many of *records* as one transaction holds; return how many.
 
     Raises:
-        TransactionFailed: One cannot be taken, for good, or not now.
+        RecordWaits: One cannot be taken now.
+        TransactionFailed: One cannot be taken for good: its bytes deserve it.
     """
     taken = 0
     try:
@@ -234,19 +252,17 @@ def take_until_full(records: Sequence[ConsumerRecord], outbox: Outbox, take: _Ta
             taken += 1
             if outbox.size > TRANSACTION_BYTES:
                 return taken
+    except OF_BYTES as fault:
+        # A record that cannot even be taken is for good, like one too large to write.
+        where = {"partition": record.partition, "offset": record.offset}
+        log.error("record.unroutable", reason=fault.reason.value, **where)  # noqa: TRY400
+        raise TransactionFailed(f"{_UNEXPECTED}: {fault.reason}", for_good=True) from None
     except (NotNow, KeyMissing) as wait:
         if taken:
             return taken  # those before it go on; it wrote nothing
-        raise TransactionFailed(str(wait), for_good=False) from None
-    except KeeperUnavailable as away:
-        raise TransactionFailed(str(away), for_good=False) from None
-    except _OF_BYTES as fault:
-        # A record that cannot even be taken is for good, like one too large to write.
-        where = {"partition": record.partition, "offset": record.offset}
-        log.error("record.unroutable", code=type(fault).__name__, **where)  # noqa: TRY400
-        raise TransactionFailed(f"{_UNEXPECTED}: {type(fault).__name__}", for_good=True) from None
+        raise RecordWaits(wait, taken) from None
     except Exception as trouble:  # noqa: BLE001 - ours, known or not: no fault of the alert
-        raise TransactionFailed(type(trouble).__name__, for_good=False) from None
+        raise RecordWaits(trouble, taken) from None
     return len(records)
 
 

@@ -6,7 +6,7 @@ recorded. What became of it before says whether it is a repetition.
 
 import structlog
 
-from broker.errors import Rejected
+from broker.errors import OF_BYTES
 from broker.model.reason import Reason
 from broker.pipeline.delivery_desk import Desk
 from broker.pipeline.feed_commands import Control, Place
@@ -102,7 +102,7 @@ class Obeying:
         try:
             letter = codec.decode_trusted((record.value if record else None) or b"", "dead-letter")
             release = read_release(letter["release"])
-        except (Rejected, ValueError, KeyError, EOFError, IndexError):
+        except OF_BYTES:
             log.warning("dead_letter.unreadable", feed=self._feed, offset=offset)
             return None
         key = str(release.alert_id).encode()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from broker.errors import KeyMissing, Rejected
+from broker.errors import KeeperUnavailable, KeyMissing, Rejected
 from broker.model.reason import Reason
 from broker.model.release import ReleaseView
 from broker.protect.recall_seal import RecallStatement, doubt_of
@@ -21,6 +21,8 @@ from broker.wire.tails import signature_in
 #: Gives the vault's share of an alert by its statement's digest, id and revision; None where
 #: it was erased.
 ShareOf = Callable[[bytes, bytes, int], bytes | None]
+
+_NOT_HERE = (Reason.KEY_UNKNOWN, Reason.KEY_DESTROYED)
 
 
 class ReleaseOpener:
@@ -61,17 +63,23 @@ class ReleaseOpener:
         """Return the plain form of a release.
 
         Raises:
-            Rejected: KEY_UNKNOWN: the key is not here. SEAL_BROKEN: it is for another feed,
-                or was changed. ERASED: its key is gone from the vault.
+            Rejected: KEY_UNKNOWN: the key is not here. KEY_DESTROYED: nor will it be. SEAL_BROKEN:
+                it is for another feed, or was changed. ERASED: its key is gone from the vault.
         """
         if not parts.is_sealed:
             return parts.value
         try:
             return opened_release(parts, self._open_slot(parts))
         except KeyError:
-            raise Rejected(Reason.KEY_UNKNOWN, "feed_key") from None
+            raise Rejected(self._why_not_here(parts), "feed_key") from None
         except SealBroken:
             raise Rejected(Reason.SEAL_BROKEN, "feed_key") from None
+
+    def _why_not_here(self, parts: ReleaseParts) -> Reason:
+        own = parts.recipient_key
+        key = self.register().by_id.get(own.key_id if own else (parts.feed_key or b"")[:8].hex())
+        revoked = key is not None and key.revoked_at is not None
+        return Reason.KEY_DESTROYED if revoked else Reason.KEY_UNKNOWN
 
     def _open_slot(self, parts: ReleaseParts) -> OpenSlot:
         bound = bound_to(parts.alert_id, parts.revision)
@@ -133,9 +141,19 @@ def read_verified(
     except KeyMissing:
         return view  # lost is not erased: who is here reads the label, and that there is more
     except Rejected as rejected:
-        if rejected.reason is Reason.KEY_UNKNOWN:
+        if rejected.reason in _NOT_HERE:
             return view
         raise
+
+
+def refuse_missing_key(rejected: Rejected) -> None:
+    """Wait for a key that the hub ought to have: that it is not here is no fault of the bytes.
+
+    Raises:
+        KeeperUnavailable: *rejected* says so of a key of the hub's, or of the feed's.
+    """
+    if rejected.reason is Reason.KEY_UNKNOWN:
+        raise KeeperUnavailable("KEY_MISSING: a key of this feed is not here") from None
 
 
 def vault_share(vault: Vault) -> ShareOf:

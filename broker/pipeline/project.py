@@ -13,6 +13,7 @@ from broker.wire import varint
 from broker.wire.alert_bytes import UUID_BYTES, Slots
 from broker.wire.alert_codec import refuse_shape
 from broker.wire.codec import FRAME_BYTES, decode_trusted
+from broker.wire.cutting import cutting
 from broker.wire.layout import layout_of
 from broker.wire.release_bytes import encode_recall, encode_release, narrow_release, plain_closing
 from broker.wire.sealing import ReleaseParts
@@ -99,7 +100,7 @@ def read_release(value: bytes) -> Release:
     record = decode_trusted(value, "release")
     refuse_shape(record)  # `narrow` cuts what a release must have
     return Release(
-        ReleaseKind(record["kind"]),
+        cutting(ReleaseKind)(record["kind"]),
         record["alert_id"],
         record["revision"],
         record["profile"],

@@ -8,7 +8,7 @@ that stands in place of them.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from broker.errors import Rejected
+from broker.errors import OF_BYTES, Rejected
 from broker.model.reason import Reason
 from broker.pipeline.accepted import Accepted, read_accepted
 from broker.pipeline.believed_clock import BelievedClock
@@ -102,10 +102,10 @@ class PartitionRouter:
         """Route one record of `alerts` into *outbox*."""
         try:
             alert = read_accepted(record)
+            known = self._known.find(alert.value, alert.start)
         except Rejected as rejected:
             self._set_aside(record, outbox, rejected.reason)
             return
-        known = self._known.find(alert.value, alert.start)
         match arrival(self.ledger, alert, known):
             case Arrival.REPEAT:
                 return
@@ -125,7 +125,7 @@ class PartitionRouter:
         try:
             alert = read_accepted(record)
             originator = self._known.find(alert.value, alert.start).originator
-        except Exception:  # noqa: BLE001 - what cannot be read is set aside as it is
+        except OF_BYTES:  # what cannot be read is set aside as it is
             self._set_aside(record, outbox, reason)
             return
         self._quarantine(outbox, alert, originator, reason)

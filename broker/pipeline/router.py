@@ -15,13 +15,14 @@ import structlog
 from broker.clock import epoch_ms
 from broker.metrics.registry import count_error
 from broker.pipeline.known import PlanOf
-from broker.pipeline.lane import TRANSACTION_ALERTS, Lane
+from broker.pipeline.lane import TRANSACTION_ALERTS, Lane, RecordWaits
 from broker.pipeline.lost_records import tell_lost
 from broker.pipeline.preconditions import Confirm, unchecked
 from broker.pipeline.restarts import Restarts
 from broker.pipeline.route import PartitionRouter
 from broker.pipeline.seal_release import ReleaseSealer
 from broker.pipeline.supervise import supervise
+from broker.pipeline.waiting import Waits
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, Gate, group_consumer
 from broker.wire.partition import Target
@@ -60,6 +61,7 @@ class Router:
         self._opening: dict[Target, asyncio.Task[None]] = {}
         self._open_again: dict[Target, float] = {}
         self._most: dict[Target, int] = {}
+        self._waits = Waits("route")
         self._stopping = asyncio.Event()
         self._routed_before = 0
 
@@ -164,21 +166,31 @@ class Router:
                 await lane.discard()
 
     async def _route_next(self, consumer: Consumer, gate: Gate) -> None:
+        for each in self._waits.over(consumer.paused() & self._lanes.keys()):
+            consumer.resume(each)
         fetched = await consumer.getmany(timeout_ms=100, max_records=2 * TRANSACTION_ALERTS)
         gaps = consumer.met()
         await tell_lost("route", gaps, self._connection, self._topics, self._clock())
         if fetched:
             await self._confirm()
         async with gate.turning:
-            rounds = [
-                self._lanes[partition].route(records)
-                for partition, records in fetched.items()
-                if gate.is_open(partition)
-            ]
+            opened = [partition for partition in fetched if gate.is_open(partition)]
+            rounds = [self._lanes[each].route(fetched[each]) for each in opened]
             outcomes = await asyncio.gather(*rounds, return_exceptions=True)
+            for partition, outcome in zip(opened, outcomes, strict=True):
+                self._note(consumer, partition, outcome)
         for outcome in outcomes:
-            if isinstance(outcome, BaseException):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, RecordWaits):
                 raise outcome
+
+    def _note(self, consumer: Consumer, partition: Target, outcome: BaseException | None) -> None:
+        """Let a partition wait where its next record cannot be routed now: others flow."""
+        if outcome is None:
+            self._waits.passed(partition)
+        elif isinstance(outcome, RecordWaits):
+            self._waits.begin(partition, outcome.offset, outcome.fault)
+            consumer.seek(partition, outcome.offset)
+            consumer.pause(partition)
 
     async def _pay_owed(self, gate: Gate) -> None:
         """Now and then write what feeds are owed that could not be written."""

@@ -2,7 +2,7 @@
 
 One alert that fails is told from a recipient that is away by what passes beside it: while
 others are taken, the fault is this alert's. While nothing is taken, the link is at fault, and
-nothing goes aside for a long time. A recall never goes aside.
+nothing goes aside for a long time. A recall never goes aside, nor does what we fail at ourselves.
 """
 
 from collections import deque
@@ -43,6 +43,7 @@ class Waiting:
         since: When its first failed, steady seconds.
         next_at: When it is tried again, steady seconds.
         refused: Its last attempt was refused, not only in vain.
+        ours: Its last attempt failed through a fault of our own.
         code: Of its last attempt.
         others_took: Releases of other alerts that the recipient took since.
     """
@@ -52,6 +53,7 @@ class Waiting:
     next_at: float = 0.0
     attempts: int = 0
     refused: bool = False
+    ours: bool = False
     code: str = ""
     others_took: int = 0
 
@@ -107,10 +109,10 @@ class WaitingRoom:
         waiting.queue.append(item)
         return waiting
 
-    def failed(self, waiting: Waiting, code: str, *, refused: bool) -> None:
+    def failed(self, waiting: Waiting, code: str, *, refused: bool, ours: bool = False) -> None:
         """Note that the first of *waiting* was not taken."""
         waiting.attempts += 1
-        waiting.code, waiting.refused = code, refused
+        waiting.code, waiting.refused, waiting.ours = code, refused, ours
         # Twice the feed's own wait: in between, the next alert shows who is at fault.
         seconds = 2 * self.patience.first_seconds * float(1 << min(waiting.attempts - 1, 30))
         waiting.next_at = self.clock() + min(seconds, self.patience.longest_seconds)
@@ -150,7 +152,7 @@ class WaitingRoom:
 
     def aside(self, waiting: Waiting) -> Reason | None:
         """Return why the first of *waiting* goes aside now, or None: it is tried again."""
-        if waiting.head.is_recall:
+        if waiting.head.is_recall or waiting.ours:
             return None
         waited = self.clock() - waiting.since
         if waiting.refused and waiting.others_took and waiting.attempts >= _FEWEST_REFUSALS:

@@ -21,6 +21,7 @@ import fastavro
 from broker.model.label import LABEL_HEAD
 from broker.wire import varint
 from broker.wire.codec import FRAME_BYTES
+from broker.wire.cutting import cutting
 from broker.wire.layout import layout_of
 from broker.wire.schema import AvroSchema, catalogue
 
@@ -90,6 +91,7 @@ class Slots:
 
     __slots__ = ("end", "ends", "layout", "present", "start")
 
+    @cutting
     def __init__(self, value: bytes, start: int) -> None:
         self.layout = layout_of(value)
         self.start = position = start

@@ -13,6 +13,7 @@ import fastavro
 from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.wire import strict
+from broker.wire.cutting import OF_CUTTING
 from broker.wire.schema import AvroSchema, SchemaEntry, catalogue
 
 Record = dict[str, Any]
@@ -93,13 +94,18 @@ def decode_trusted(value: bytes, expected: str) -> Record:
 
     Raises:
         Rejected: The frame is not one of *expected*, or it is damaged.
+        MemoryError: There is too little of it, through no fault of the record.
     """
     if len(value) < FRAME_BYTES or value[0] != 0:
         raise Rejected(Reason.FRAMING)
     entry = catalogue().by_id(int.from_bytes(value[1:FRAME_BYTES], "big"))
     if entry is None or entry.name != expected:
         raise Rejected(Reason.SCHEMA_UNEXPECTED)
-    return read_as(entry.parsed, value)
+    try:
+        return read_as(entry.parsed, value)
+    except MemoryError:
+        strict.check(entry.schema_id, value[FRAME_BYTES:])  # few bytes may ask for much
+        raise
 
 
 def name_of(value: bytes) -> str | None:
@@ -117,7 +123,7 @@ def read_as(schema: AvroSchema, value: bytes) -> Record:
     """
     try:
         record = fastavro.schemaless_reader(BytesIO(value[FRAME_BYTES:]), schema, None)
-    except (ValueError, OverflowError, EOFError, IndexError, MemoryError):
+    except OF_CUTTING:
         raise Rejected(Reason.FIELD_INVALID) from None
     assert isinstance(record, dict)
     return record

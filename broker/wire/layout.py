@@ -7,7 +7,9 @@ twelve as well; what stood unparted in them is shown only to who may see all of 
 
 from typing import NamedTuple
 
+from broker.errors import Rejected
 from broker.model.compartment import COMPARTMENTS, UNPARTED_SLOTS, shown_unparted
+from broker.model.reason import Reason
 from broker.wire.schema import catalogue
 
 FRAME_BYTES = 5
@@ -62,6 +64,9 @@ def layout_of(value: bytes) -> Layout:
     """Return the form of the framed alert or release *value*.
 
     Raises:
-        KeyError: Its frame is neither's.
+        Rejected: SCHEMA_UNEXPECTED: its frame is neither's.
     """
-    return _BY_FRAME[value[:FRAME_BYTES]]
+    layout = _BY_FRAME.get(value[:FRAME_BYTES])
+    if layout is None:
+        raise Rejected(Reason.SCHEMA_UNEXPECTED)
+    return layout

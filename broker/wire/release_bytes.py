@@ -8,6 +8,7 @@ from broker.protect.release_seal import FEED_KEY_BYTES
 from broker.wire import varint
 from broker.wire.alert_bytes import Slots, keep_slots, label_end_of
 from broker.wire.codec import FRAME_BYTES
+from broker.wire.cutting import cutting
 from broker.wire.layout import LATEST, Layout, layout_of
 
 _RELEASE = varint.encode(1)  # kind: enum index 1
@@ -119,6 +120,7 @@ def encode_recall(alert_id: bytes, revision: int, released_at: bytes, closing: b
     return b"".join((*head, _NULL, _NULL, _NULL, closing))
 
 
+@cutting
 def narrow_release(value: bytes, mask: int) -> bytes:
     """Return the framed release *value* with every compartment outside *mask* dropped.
 

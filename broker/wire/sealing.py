@@ -15,6 +15,7 @@ from broker.protect.statement import Statement, commit_distribution, make_statem
 from broker.wire import varint
 from broker.wire.alert_bytes import UUID_BYTES, Slots, label_end_of, read_attributes, read_head
 from broker.wire.codec import FRAME_BYTES
+from broker.wire.cutting import cutting
 from broker.wire.tails import (
     encode_alert_tail,
     encode_release_tail,
@@ -46,6 +47,7 @@ class AlertParts:
         seal: The seal, or None.
     """
 
+    @cutting
     def __init__(self, value: bytes) -> None:
         self.value = value
         self.alert_id, self.revision, _, start = read_head(value)
@@ -129,6 +131,7 @@ class ReleaseParts:
         feed_key: The feed's key, or None.
     """
 
+    @cutting
     def __init__(self, value: bytes) -> None:
         self.value = value
         position = FRAME_BYTES
