@@ -11,3 +11,5 @@ run .venv/bin/lali schema check
 run .venv/bin/lali schema asyncapi --check
 run .venv/bin/lali policy check
 run .venv/bin/lali policy test
+run .venv/bin/lali policy prove
+run .venv/bin/lali policy prove --bundle policies/three-agencies

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from broker.cli import print_json
 from broker.cli.policy_difference import diff
 from broker.cli.policy_explained import explain
+from broker.cli.policy_matrix import matrix
 from broker.cli.policy_proofs import idle_findings, prove, weaken, why_not_analysed
 from broker.cli.warnings import warning_line, warnings_of
 from broker.cli.who import answer
@@ -39,6 +40,7 @@ app.command(prove)
 app.command(weaken)
 app.command(diff)
 app.command(explain)
+app.command(matrix)
 
 Json = Annotated[bool, Parameter(negative="")]
 

@@ -54,7 +54,7 @@ def _feed(name: str, bundle: Bundle) -> list[str]:
     lines = [f"{name}: {feed.unit} receives for {feed.purpose.value}. Of what it receives it sees"]
     row = _matrix(bundle)[name]
     for how in ("always", "sometimes", "never"):
-        found = [action for action, sees in row.items() if sees.value == how]
+        found = [action for action in SEE if row[action].value == how]
         if found:
             lines.append(f"  {how}: {_listed(found)}")
     return lines

@@ -12,7 +12,8 @@ home=$(cd "$home" && pwd)
 [ -x "$home/bin/cedar" ] || cargo install cedar-policy-cli --version '~4.14' --features analyze --locked --root "$home"
 if [ ! -x "$home/venv/bin/python" ]; then
   .venv/bin/python -m venv "$home/venv"
-  "$home/venv/bin/python" -m pip install -q --disable-pip-version-check 'cvc5==1.3.1'
+  "$home/venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --require-hashes \
+    -r deploy/prove/requirements.txt
 fi
 printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$home/venv/bin/python" "$PWD/deploy/prove/cvc5_stdin.py" > "$home/cvc5"
 chmod 700 "$home/cvc5"

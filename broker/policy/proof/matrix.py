@@ -4,25 +4,31 @@ from enum import StrEnum
 
 import z3
 
-from broker.policy.actions import RECEIVE, SEE
+from broker.policy.actions import ACTIONS, RECEIVE
 from broker.policy.bundle import Bundle
 from broker.policy.proof.deciding import named_groups
 from broker.policy.proof.proving import Proving
-from broker.policy.proof.values import Text, negated
+from broker.policy.proof.values import TRUE, Text, negated
 from broker.policy.proof.vocabulary import vocabulary
 from broker.policy.proof.worlds import this_community
 
 
 class Sees(StrEnum):
-    """How often a feed that receives an alert sees a part of it."""
+    """How often a feed receives an alert; and how often one that receives sees a part of it."""
 
     ALWAYS = "always"
     SOMETIMES = "sometimes"
     NEVER = "never"
 
 
-def matrix(bundle: Bundle) -> dict[str, dict[str, Sees]]:
-    """Return, by feed and see_…, how often it is seen; a feed that receives nothing never sees.
+#: By feed and action, how often.
+Matrix = dict[str, dict[str, Sees]]
+
+
+def matrix(bundle: Bundle) -> Matrix:
+    """Return, by feed and action, how often; a feed that receives nothing never sees.
+
+    ``receive`` is over all alerts, each see_… over those that the feed receives.
 
     Raises:
         NotTranslated: A rule has no translation.
@@ -33,14 +39,15 @@ def matrix(bundle: Bundle) -> dict[str, dict[str, Sees]]:
     feeds = world.value("feed")
     assert isinstance(feeds, Text)
     return {
-        feed: {action: _sees(proving, selected, action) for action in SEE}
+        feed: {action: _sees(proving, selected, action) for action in ACTIONS}
         for feed, selected in feeds.options.items()
     }
 
 
 def _sees(proving: Proving, selected: z3.BoolRef, action: str) -> Sees:
-    seen, received = proving.released(action), proving.released(RECEIVE)
+    seen = proving.released(action)
+    among = TRUE if action == RECEIVE else proving.released(RECEIVE)
     if proving.solver.check(selected, seen) == z3.unsat:
         return Sees.NEVER
-    unseen = proving.solver.check(selected, received, negated(seen))
+    unseen = proving.solver.check(selected, among, negated(seen))
     return Sees.ALWAYS if unseen == z3.unsat else Sees.SOMETIMES
