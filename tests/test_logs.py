@@ -79,7 +79,31 @@ SOURCES = [
 def _keys_of_log_calls(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _is_log_call(node.func):
-            yield from ((node.lineno, word.arg) for word in node.keywords if word.arg)
+            for word in node.keywords:
+                keys = [word.arg] if word.arg else _keys_put_in(tree, word.value)
+                yield from ((node.lineno, key) for key in keys)
+
+
+def _keys_put_in(tree, given):
+    """Return the keys of what is given as ``**given``, which the same file names."""
+    name = given.attr if isinstance(given, ast.Attribute) else getattr(given, "id", None)
+    keys = [
+        key.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and name in {getattr(each, "id", getattr(each, "attr", "")) for each in node.targets}
+        for written in ast.walk(node.value)
+        if isinstance(written, ast.Dict)
+        for key in written.keys
+    ]
+    if name in {"told", "more"}:  # keywords of whoever says it
+        keys = [
+            word.arg
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "_say"
+            for word in node.keywords
+        ]
+    return keys or ["keys that cannot be told"]
 
 
 def _is_log_call(function):

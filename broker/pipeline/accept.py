@@ -29,11 +29,12 @@ from broker.pipeline.unseal import Unsealer
 from broker.pipeline.waiting import Waits
 from broker.protect.vault import Row, Vault
 from broker.tracing import span
+from broker.wire.bounded_producer import Producer
 from broker.wire.connection import Connection
 from broker.wire.consumer import Consumer, ConsumerRecord, group_consumer
 from broker.wire.outbox import Fanout, Outbox
 from broker.wire.partition import Target, partition_of
-from broker.wire.producer import Producer, idempotent_producer, send_in_order
+from broker.wire.producer import idempotent_producer, send_in_order
 from broker.wire.topics import Topics
 
 log = structlog.get_logger()

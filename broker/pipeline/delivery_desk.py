@@ -7,8 +7,8 @@ from broker.pipeline.breaker import Patience
 from broker.pipeline.holdings import Holdings
 from broker.pipeline.preconditions import Confirm, unchecked
 from broker.policy.decide import Decider
+from broker.wire.bounded_producer import Producer
 from broker.wire.connection import Connection
-from broker.wire.producer import Producer
 from broker.wire.topics import Topics
 
 

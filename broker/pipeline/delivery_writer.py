@@ -14,8 +14,8 @@ from broker.model.release import Release
 from broker.pipeline.holding import Mark, mark_of
 from broker.pipeline.holdings import Holdings
 from broker.wire import codec
+from broker.wire.bounded_producer import Producer
 from broker.wire.consumer import ConsumerRecord
-from broker.wire.producer import Producer
 from broker.wire.topics import Topics
 
 

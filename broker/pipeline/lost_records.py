@@ -30,7 +30,8 @@ async def tell_lost(
         return
     for gap in gaps:
         count_error(role, Reason.RECORDS_LOST.value)
-        log.error("records.lost", role=role, **gap._asdict())
+        where = {"topic": gap.topic, "partition": gap.partition, "offset": gap.offset}
+        log.error("records.lost", role=role, next_offset=gap.next_offset, **where)
     producer = idempotent_producer(connection)
     await producer.start()
     try:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
@@ -21,12 +22,17 @@ from broker.model.reason import Reason
 from broker.wire.batches import Batch, Batches, Unreadable
 from broker.wire.unpack import TooLarge
 
+log = structlog.get_logger()
+
 #: One poll takes no further record of a partition once so much was unpacked for it.
 _POLL_BYTES = 8 << 20
 #: A checksum that differs may be the network's doing, or the disk's: the batch is fetched so
 #: often before it is passed over.
 _ATTEMPTS = 3
 _ATTEMPTS_KEPT = 1000
+
+#: A consumer that has not left so soon is cut off: whoever waits for its end starts it anew.
+STOP_SECONDS = 30.0
 
 _attempts: Counter[tuple[TopicPartition, int]] = Counter()
 
@@ -111,12 +117,17 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]
         """Leave the group and disconnect.
 
         aiokafka cancels its fetches and awaits them, and so lets their cancellation out where
-        a broker hung: to its caller that looks as if somebody had cancelled the caller.
+        a broker hung: to its caller that looks as if somebody had cancelled the caller. And it
+        waits for whatever is under way with the group: here no longer than a bound.
         """
         task = asyncio.current_task()
         asked = task.cancelling() if task else 0
         try:
-            await super().stop()
+            async with asyncio.timeout(STOP_SECONDS):
+                await super().stop()
+        except TimeoutError:
+            log.warning("consumer.cut_off")
+            await self._end_fetches()
         except asyncio.CancelledError:
             if task is not None and task.cancelling() > asked:
                 raise

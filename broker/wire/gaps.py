@@ -8,6 +8,7 @@ told from where to where nothing can be read any more, and goes on at the oldest
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import OffsetResetStrategy
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from broker.wire.bounded_consumer import Consumer, read_bounded
@@ -39,18 +40,31 @@ class GapConsumer(Consumer):
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[Any]]:
         """Return records, as aiokafka does; none where a gap was met, which `met` then tells."""
-        try:
-            fetched: dict[TopicPartition, list[Any]] = await super().getmany(
-                *partitions, timeout_ms=timeout_ms, max_records=max_records
-            )
-        except NoOffsetForPartitionError as new:
-            await self.seek_to_beginning(new.args[0])
-        except OffsetOutOfRangeError as gone:
-            for partition, offset in gone.args[0].items():
-                await self._pass_over(partition, offset)
-        else:
-            return fetched
-        return {}
+        new: set[TopicPartition] = set()
+        while True:
+            try:
+                fetched: dict[TopicPartition, list[Any]] = await super().getmany(
+                    *partitions, timeout_ms=0 if new else timeout_ms, max_records=max_records
+                )
+            except NoOffsetForPartitionError as error:
+                new.add(error.args[0])
+            except OffsetOutOfRangeError as gone:
+                self._begin(new)
+                for partition, offset in gone.args[0].items():
+                    await self._pass_over(partition, offset)
+                return {}
+            else:
+                self._begin(new)
+                return fetched
+
+    def _begin(self, new: set[TopicPartition]) -> None:
+        """Have *new* partitions read from their beginnings, and wait for none of them.
+
+        Accept reads hundreds, and a broker that has just come back needs seconds for each: one
+        after the other they would hold up what waits in the others for minutes.
+        """
+        if begun := new & self.assignment():
+            self._fetcher.request_offset_reset(begun, OffsetResetStrategy.EARLIEST)
 
     def met(self) -> list[Gap]:
         """Return the gaps met since this was last asked."""

@@ -20,12 +20,10 @@ from aiokafka.errors import (
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from broker.errors import KafkaUnavailable
+from broker.wire.bounded_producer import Producer
 from broker.wire.connection import Connection
 from broker.wire.outbox import Outbox
 from broker.wire.topics import ALERT_BYTES
-
-#: A producer, for annotations outside this package.
-Producer = AIOKafkaProducer
 
 #: Room for one transaction's share of a partition. A record larger than this goes alone.
 BATCH_BYTES = 512 << 10
@@ -196,7 +194,7 @@ def _sealed_batch() -> BatchBuilder:
     return BatchBuilder(BATCH_BYTES, _NO_COMPRESSION, is_transactional=True)
 
 
-async def send_in_order(producer: AIOKafkaProducer, outbox: Outbox) -> None:
+async def send_in_order(producer: Producer, outbox: Outbox) -> None:
     """Write everything in *outbox*; in each partition no batch before the last one is there.
 
     So after a failure nothing is written behind a gap.
@@ -222,9 +220,9 @@ def _look_at(future: "asyncio.Future[object]") -> None:
         future.exception()
 
 
-def idempotent_producer(connection: Connection) -> AIOKafkaProducer:
+def idempotent_producer(connection: Connection) -> Producer:
     """Return a producer for stages without transactions: acks=all, no duplicates by retry."""
-    return AIOKafkaProducer(
+    return Producer(
         **connection.options(),
         enable_idempotence=True,
         acks="all",
@@ -235,7 +233,7 @@ def idempotent_producer(connection: Connection) -> AIOKafkaProducer:
     )
 
 
-async def start_producer(producer: AIOKafkaProducer) -> None:
+async def start_producer(producer: Producer) -> None:
     """Connect *producer*.
 
     Raises:
