@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import stat
 import tempfile
 from pathlib import Path
 from typing import TextIO
@@ -13,6 +14,8 @@ from broker.errors import SettingsInvalid
 #: 32 random bytes: far beyond guessing, so that few rounds of SCRAM are enough.
 _PASSWORD_BYTES = 32
 _OTHERS = 0o077
+#: Longest secret that is read as text, bytes.
+_LONGEST = 64 << 10
 
 
 def private_folder(folder: Path) -> Path:
@@ -56,6 +59,31 @@ def open_lock(file: Path) -> TextIO:
     return os.fdopen(number, "r+")
 
 
+def read_private(file: Path, most: int) -> bytes:
+    """Return what is in *file*, at most one byte more than *most*.
+
+    What is looked at is what is read: the file that was opened, which is a regular one. A pipe
+    in its place is not waited for.
+
+    Raises:
+        SettingsInvalid: It cannot be read, is no regular file, or others may read it.
+    """
+    try:
+        number = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(number, "rb") as opened:
+            _check_private(file, os.fstat(number))
+            return opened.read(most + 1)
+    except OSError:
+        raise SettingsInvalid(f"{file.name}: no secret can be read from it") from None
+
+
+def _check_private(file: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise SettingsInvalid(f"{file.name}: it is no regular file")
+    if found.st_mode & _OTHERS:
+        raise SettingsInvalid(f"{file.name}: others may read it: chmod 600")
+
+
 def read_secret(file: Path) -> SecretStr:
     """Return the secret in *file*, without the line's end.
 
@@ -63,10 +91,8 @@ def read_secret(file: Path) -> SecretStr:
         SettingsInvalid: It cannot be read, is empty, or others may read it.
     """
     try:
-        if file.stat().st_mode & _OTHERS:
-            raise SettingsInvalid(f"{file.name}: others may read it: chmod 600")
-        text = file.read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError):
+        text = read_private(file, _LONGEST).decode().rstrip("\r\n")
+    except UnicodeDecodeError:
         raise SettingsInvalid(f"{file.name}: no secret can be read from it") from None
     if not text:
         raise SettingsInvalid(f"{file.name}: it is empty")

@@ -140,8 +140,9 @@ class Settings(BaseSettings):
     )
     gateway_secret_file: Path | None = Field(
         None,
-        description="32 secret bytes that sign cursors; gateways that stand for one another share "
-        "them. None: made in the data folder.",
+        description="32 secret bytes, mode 0600, that sign cursors and the form's sessions; beside "
+        "it `-older` and `-drafts`. Gateways that stand for one another share all three. None: "
+        "made in the data folder.",
     )
     gateway_emergency: str | None = Field(
         None,
@@ -193,6 +194,10 @@ class Settings(BaseSettings):
     def key_folder(self) -> Path:
         """Return where keys are."""
         return self.keys or self.data_folder / "keys"
+
+    def gateway_secret(self) -> Path:
+        """Return the file of the gateway's secret."""
+        return self.gateway_secret_file or self.data_folder / "gateway" / "secret"
 
     def servers(self) -> str:
         """Return the cluster to speak to: the one set, or the local one that runs.

@@ -28,8 +28,11 @@ from broker.settings import Settings
 MANIFEST = "manifest.json"
 _PUBLIC_KEYS = ("register.json", "officers.json", "bundle.json", "bundles", "changes")
 _PRIVATE_KEYS = ("private", "officers")
-#: Of the gateway's folder: what signs cursors, and who may come.
-_GATEWAY_SECRETS = frozenset({"secret", "keys.json"})
+#: Of the gateway's folder: what signs, what drafts derive from, and who may come.
+_SECRETS = ("secret", "secret-older", "secret-drafts")
+_GATEWAY_SECRETS = frozenset({*_SECRETS, "keys.json"})
+#: Sessions end with a restore: who signed out since must stay so.
+_ENDS = frozenset({"sessions.db"})
 _JOURNALS = ("-wal", "-shm", "-journal")
 
 
@@ -99,7 +102,7 @@ def _plain(settings: Settings, *, kafka: bool) -> Iterator[tuple[str, Path]]:
     for name, file in _tree("gateway", settings.data_folder / "gateway"):
         # What a gateway projects from Kafka it makes anew; a lock is a process's own.
         made_anew = file.name.startswith("gateway-") or file.suffix == ".lock"
-        if file.name not in _GATEWAY_SECRETS and not made_anew:
+        if file.name not in _GATEWAY_SECRETS | _ENDS and not made_anew:
             yield name, file
     if kafka:
         yield from _tree("kafka", settings.data_folder / "kafka")
@@ -111,7 +114,9 @@ def _secret(settings: Settings) -> Iterator[tuple[str, Path]]:
     for name in sorted(_GATEWAY_SECRETS):
         yield from _tree(f"gateway/{name}", settings.data_folder / "gateway" / name)
     if settings.gateway_secret_file is not None:
-        yield from _tree("gateway/secret", settings.gateway_secret_file)
+        for name in _SECRETS:
+            beside = settings.gateway_secret_file.name + name.removeprefix("secret")
+            yield from _tree(f"gateway/{name}", settings.gateway_secret_file.with_name(beside))
     if settings.credentials is not None:
         yield from _tree("credentials", settings.credentials)
 

@@ -72,7 +72,7 @@ class Desk:
         library = Library(
             SimpleNamespace(shelf=self.shelf, servings=self.permitting, community=community)
         )
-        self.collection = Collection(self.shelf, library, Cursors(SECRET, "taxii"), FEED)
+        self.collection = Collection(self.shelf, library, Cursors(lambda: (SECRET,), "taxii"), FEED)
         self.offsets = [0, 0, 0]
 
     def put(self, partition, value):

@@ -30,7 +30,9 @@ def settings(tmp_path):
     init_keys(made)
     gateway = made.data_folder / "gateway"
     gateway.mkdir()
-    (gateway / "secret").write_bytes(b"s" * 32)
+    for name in ("secret", "secret-older", "secret-drafts"):
+        (gateway / name).write_bytes(b"s" * 32)
+    (gateway / "sessions.db").write_bytes(b"SYNTHETIC")
     (gateway / "keys.json").write_text("{}")
     (gateway / "gateway-1.db").write_bytes(b"made anew")
     return made
@@ -53,15 +55,20 @@ def _gone(settings):
     shutil.rmtree(settings.data_folder / "gateway")
 
 
+#: What a gateway signs with, and what drafts derive from.
+GATEWAY = {"gateway/secret", "gateway/secret-older", "gateway/secret-drafts"}
+
+
 def test_c38_what_opens_alerts_lies_in_the_archive_of_keys_alone(settings, tmp_path):
     vault = KeyFolder(settings.key_folder()).vault
     assert vault.count() == 0
     plain, keys = _backed_up(settings, tmp_path)
 
     assert {name.partition("/")[0] for name in _names(plain)} == {MANIFEST, "bundle", "keys"}
+    assert "gateway/sessions.db" not in {*_names(plain), *_names(keys)}
     assert not [n for n in _names(plain) if n.endswith(".pem") or "vault" in n or "secret" in n]
     in_keys = _names(keys)
-    assert {"keys/vault/vault.db", "keys/vault/vault.key", "gateway/secret"} <= set(in_keys)
+    assert {"keys/vault/vault.db", "keys/vault/vault.key", *GATEWAY} <= set(in_keys)
     assert any(name.startswith("keys/private/") for name in in_keys)
     for archive in (plain, keys):
         assert archive.stat().st_mode & 0o777 == 0o600

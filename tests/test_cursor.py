@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from broker.gateway.cursor import CursorInvalid, Cursors
 
 SECRET = b"s" * 32
-OURS = Cursors(SECRET)
+OURS = Cursors(lambda: (SECRET,))
 POSITIONS = st.dictionaries(st.integers(0, 255), st.integers(0, 2**62), max_size=8)
 FEEDS = st.from_regex(r"[a-z]{1,12}(-[a-z]{1,12})?", fullmatch=True)
 
@@ -16,12 +16,14 @@ FEEDS = st.from_regex(r"[a-z]{1,12}(-[a-z]{1,12})?", fullmatch=True)
 def test_a_cursor_opens_to_what_was_sealed(feed, position, extra):
     sealed = OURS.sealed(feed, position, extra)
 
-    assert Cursors(SECRET).opened(feed, sealed) == (position, extra)
+    assert Cursors(lambda: (SECRET,)).opened(feed, sealed) == (position, extra)
 
 
 @given(position=POSITIONS, extra=st.integers(0, 2**40))
 def test_where_the_topic_was_made_anew_a_cursor_is_the_beginning(position, extra):
-    old, new, unknown = (Cursors(SECRET, era_of=lambda _, era=era: era) for era in (7, 8, 0))
+    old, new, unknown = (
+        Cursors(lambda: (SECRET,), era_of=lambda _, era=era: era) for era in (7, 8, 0)
+    )
 
     assert new.opened("a-feed", old.sealed("a-feed", position, extra)) == ({}, 0)
     # A gateway that has just begun may not have asked Kafka yet.
@@ -62,6 +64,6 @@ def test_any_text_is_refused_and_nothing_else_happens(text):
 
 def test_another_secret_or_another_use_makes_other_cursors():
     sealed = OURS.sealed("a-feed", {0: 1})
-    for other in (Cursors(b"t" * 32), Cursors(SECRET, "taxii")):
+    for other in (Cursors(lambda: (b"t" * 32,)), Cursors(lambda: (SECRET,), "taxii")):
         with pytest.raises(CursorInvalid):
             other.opened("a-feed", sealed)

@@ -1,5 +1,6 @@
 """What is typed into the form becomes an alert that is taken, or is told to be mended."""
 
+import asyncio
 from datetime import UTC, date, datetime
 
 import pytest
@@ -156,25 +157,41 @@ def test_two_words_with_capitals_may_be_a_name_unless_something_explains_them():
     assert possible_names("Crew of a boat in Papua New Guinea cannot leave it.", []) == []
 
 
+class Signed:
+    """Which sessions were signed out, in memory."""
+
+    def __init__(self):
+        self.ended = set()
+
+    def folder(self):
+        return b"folder"
+
+    def has(self, number):
+        return number in self.ended
+
+    async def add(self, number, _ends, _now):
+        self.ended.add(number)
+
+
 @given(st.binary(min_size=32, max_size=32), st.data())
 def test_a_cookie_counts_only_as_it_was_made_and_only_for_its_time(secret, data):
-    sessions = Sessions(secret)
+    sessions = Sessions(lambda: secret, Signed())
     session = sessions.begin("key:0123456789ab", 1000)
     cookie = sessions.written(session)
     assert sessions.read(cookie, 1000 + LIFE_MS - 1) == session
     assert sessions.read(cookie, 1000 + LIFE_MS) is None
-    assert Sessions(bytes(32)).read(cookie, 1000) is None or secret == bytes(32)
+    assert Sessions(lambda: bytes(32), Signed()).read(cookie, 1000) is None or secret == bytes(32)
     place = data.draw(st.integers(0, len(cookie) - 1))
     other = data.draw(st.sampled_from("ABab01-_=").filter(lambda sign: sign != cookie[place]))
     spoilt = cookie[:place] + other + cookie[place + 1 :]
     assert sessions.read(spoilt, 1000) in (None, session)
-    sessions.end(session, 1000)
+    asyncio.run(sessions.end(session, 1000))
     assert sessions.read(cookie, 1000) is None
 
 
 @given(st.binary(min_size=32, max_size=32), st.text(max_size=130))
 def test_the_mark_of_a_page_is_its_sessions_own_and_never_looks_the_same(secret, guess):
-    sessions = Sessions(secret)
+    sessions = Sessions(lambda: secret, Signed())
     one, other = sessions.begin("key:a", 0), sessions.begin("key:a", 0)
     token = sessions.token(one)
     assert sessions.is_genuine(token, one)

@@ -115,8 +115,8 @@ async def test_a_cursor_of_another_feed_or_gateway_is_as_a_random_one(behind):
     position = {0: 3, 1: 4}
     foreign = [
         behind.doors.cursors.sealed("tonga-tcu-investigate", position),
-        Cursors(b"another secret of thirty-two bytes").sealed(FEED, position),
-        Cursors(behind.doors.secret, "another use").sealed(FEED, position),
+        Cursors(lambda: (b"another secret of thirty-two bytes",)).sealed(FEED, position),
+        Cursors(behind.doors.secrets.counting, "another use").sealed(FEED, position),
         "AAAA",
     ]
     answers = []

@@ -259,7 +259,7 @@ def originator(behind):
 async def test_one_answer_for_what_is_not_there_and_for_what_is_not_yours(behind):
     stranger = next(each for each in behind.identities if each.unit == "lagoon-house")
     foreign_cursor = behind.doors.cursors.sealed(FEED, {0: 1})
-    other_secret = Cursors(b"x" * 32).sealed("lagoon-house-referral", {0: 1})
+    other_secret = Cursors(lambda: (b"x" * 32,)).sealed("lagoon-house-referral", {0: 1})
     own = "/v1/feeds/lagoon-house-referral"
     pairs = [
         (f"/v1/alerts/{behind.alert}", f"/v1/alerts/{uuid.uuid4()}"),

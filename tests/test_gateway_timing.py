@@ -31,7 +31,7 @@ def pairs_to_time(behind):
     """Yield (kind, path of something foreign, path of something absent)."""
     own = "/v1/feeds/lagoon-house-referral"
     foreign_cursor = behind.doors.cursors.sealed(FEED, {0: 1, 1: 1})
-    absent_cursor = Cursors(b"x" * 32).sealed("lagoon-house-referral", {0: 1, 1: 1})
+    absent_cursor = Cursors(lambda: (b"x" * 32,)).sealed("lagoon-house-referral", {0: 1, 1: 1})
     yield "alert", f"/v1/alerts/{behind.alert}", f"/v1/alerts/{uuid.uuid4()}"
     yield "cursor", f"{own}?cursor={foreign_cursor}", f"{own}?cursor={absent_cursor}"
     yield "feed", f"/v1/feeds/{FEED}", "/v1/feeds/nauru-tcu-investigate"

@@ -152,10 +152,9 @@ async def test_what_a_parameter_cannot_mean_is_400(behind, name, text):
 async def test_a_cursor_is_of_one_collection_and_cannot_be_made(behind):
     _, _, first = await get(behind, HERE + "objects/", limit="5")
     assert first["more"]
-    secret = behind.doors.secret
     page = await behind.page(limit=1)
     cursors = [
-        Cursors(secret, "taxii").sealed("fiji-tcu-investigate", {0: 1}),
+        Cursors(behind.doors.secrets.counting, "taxii").sealed("fiji-tcu-investigate", {0: 1}),
         page["next"],  # of the same feed, for another use
         ("B" if first["next"][0] == "A" else "A") + first["next"][1:],
         "x",

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from broker.cli import print_json
+from broker.cli.gateway_secret import app as secret
 from broker.errors import SettingsInvalid
 from broker.gateway.identity.api_keys import LONGEST_DAYS, ApiKey, key_file, new_key
 from broker.gateway.identity.certificates import check_peer, unit_of
@@ -30,6 +31,7 @@ from broker.wire.access import Principals
 app = cyclopts.App(name="gateway", help="Who may come to the HTTP doors.")
 key = cyclopts.App(name="key", help="API keys of small partners.")
 app.command(key)
+app.command(secret)
 
 _Flag = Annotated[bool, Parameter(negative="")]
 

@@ -9,8 +9,9 @@ random one is.
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from broker.gateway.gateway_secret import derived
 from broker.wire import varint
 
 #: Next offset of each partition; 0 for a partition that is not there.
@@ -28,23 +29,29 @@ class Cursors:
     """Signs and opens cursors.
 
     Args:
-        secret: At least 32 secret bytes; gateways with the same secret take each other's.
+        secrets: Return the secrets that count, the present one first; gateways that share them
+            take each other's cursors.
         use: What the cursors are for: those of one use are none in another.
         era_of: Returns the era of a feed, as `broker.gateway.eras` has it; 0 if none is known.
     """
 
     def __init__(
-        self, secret: bytes, use: str = "feed", era_of: Callable[[str], int] = lambda _feed: 0
+        self,
+        secrets: Callable[[], Sequence[bytes]],
+        use: str = "feed",
+        era_of: Callable[[str], int] = lambda _feed: 0,
     ) -> None:
         self._era_of = era_of
-        self._key = hmac.digest(secret, b"lali cursor 2\n" + use.encode(), "sha256")
+        self._secrets = secrets
+        self._use = use.encode()
 
     def sealed(self, feed: str, position: Position, extra: int = 0) -> str:
         """Return the cursor for *position* in *feed*; *extra* is a number of the caller's own."""
         flat = (number for pair in sorted(position.items()) for number in pair)
         numbers = [extra, self._era_of(feed), *flat]
         payload = b"".join(varint.encode(number) for number in numbers)
-        return _text(self._mac(feed, payload) + payload)
+        key = derived(self._secrets()[0], b"cursor 3\n" + self._use)
+        return _text(_mac(key, feed, payload) + payload)
 
     def opened(self, feed: str, cursor: str) -> tuple[dict[int, int], int]:
         """Return the position, and the caller's own number, in *cursor*.
@@ -63,7 +70,7 @@ class Cursors:
         mac, payload = signed[:_MAC_BYTES], signed[_MAC_BYTES:]
         if _text(signed) != cursor:  # base64 has several spellings of the same bytes
             raise CursorInvalid
-        if not hmac.compare_digest(mac, self._mac(feed, payload)):
+        if not any(hmac.compare_digest(mac, _mac(key, feed, payload)) for key in self._keys()):
             raise CursorInvalid
         extra, era, *flat = _numbers(payload)
         now = self._era_of(feed)
@@ -71,9 +78,16 @@ class Cursors:
             return {}, 0
         return dict(zip(flat[::2], flat[1::2], strict=True)), extra
 
-    def _mac(self, feed: str, payload: bytes) -> bytes:
-        signed = feed.encode() + b"\n" + payload
-        return hmac.digest(self._key, signed, "sha256")[:_MAC_BYTES]
+    def _keys(self) -> Iterator[bytes]:
+        """Yield every key whose cursors count: readers keep theirs over an upgrade, too."""
+        for secret in self._secrets():
+            yield derived(secret, b"cursor 3\n" + self._use)
+            yield hmac.digest(secret, b"lali cursor 2\n" + self._use, "sha256")
+
+
+def _mac(key: bytes, feed: str, payload: bytes) -> bytes:
+    signed = feed.encode() + b"\n" + payload
+    return hmac.digest(key, signed, "sha256")[:_MAC_BYTES]
 
 
 def _text(signed: bytes) -> str:

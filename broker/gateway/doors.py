@@ -13,6 +13,8 @@ from broker.errors import NotNow
 from broker.gateway.cursor import Cursors
 from broker.gateway.database import Database
 from broker.gateway.disclosures import AuditWriter, Disclosures
+from broker.gateway.ended_sessions import EndedSessions
+from broker.gateway.gateway_secret import GatewaySecret
 from broker.gateway.projection import Projection
 from broker.gateway.publishing import PublishingDesk
 from broker.gateway.repeats import Repeats
@@ -43,6 +45,7 @@ class Doors:
         clock: Epoch milliseconds.
         preconditions: What must hold before anything is decided; None in tests.
         protection: Keys; None where protection is off.
+        ended: Sessions of the form that were signed out, in all gateways of the folder.
         encoder_of: What encodes, signs and seals for a unit whose keys are here.
         stopping: Set when the gateway ends: streams end then.
     """
@@ -70,7 +73,8 @@ class Doors:
     encoder_of: Callable[[str], AlertEncoder]
     doorkeeper: "Doorkeeper"
     limiter: "Limiter"
-    secret: bytes = field(repr=False)
+    secrets: GatewaySecret = field(repr=False)
+    ended: EndedSessions
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def now(self) -> datetime:

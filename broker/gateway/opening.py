@@ -4,13 +4,14 @@ import hmac
 from collections.abc import Callable
 
 from broker.client.encoding import AlertEncoder
-from broker.client.salts import kept_key
 from broker.clock import epoch_ms
 from broker.gateway.cursor import Cursors
 from broker.gateway.database import Database
 from broker.gateway.disclosures import AuditWriter, Disclosures
 from broker.gateway.doors import Doors
+from broker.gateway.ended_sessions import EndedSessions
 from broker.gateway.eras import Eras
+from broker.gateway.gateway_secret import GatewaySecret
 from broker.gateway.identity.doorkeeper import make_doorkeeper
 from broker.gateway.limits import make_limiter
 from broker.gateway.projection import Projection, Taker
@@ -48,7 +49,7 @@ def open_doors(
     """
     folder = settings.data_folder / "gateway"
     database = Database(folder)
-    secret = kept_key(settings.gateway_secret_file or folder / "secret")
+    secrets = GatewaySecret(settings.gateway_secret(), clock)
     holdings = Holdings(connection, topics)
     eras = Eras(database)
     shelf = Shelf(database, topics, community.listed, eras)
@@ -80,12 +81,13 @@ def open_doors(
         standings=standings,
         desk=PublishingDesk(connection, topics, spool, keeps=keeps),
         spool=spool,
-        repeats=Repeats(folder, secret, standings.taken_before),
-        cursors=Cursors(secret, era_of=shelf.era),
-        encoder_of=_encoders(secret, protection, community),
+        repeats=Repeats(folder, secrets.drafts, standings.taken_before),
+        cursors=Cursors(secrets.counting, era_of=shelf.era),
+        encoder_of=_encoders(secrets.drafts, protection, community),
         doorkeeper=make_doorkeeper(settings, community, topics),
         limiter=make_limiter(settings),
-        secret=secret,
+        secrets=secrets,
+        ended=EndedSessions(folder),
     )
 
 

@@ -66,7 +66,8 @@ class Repeats:
 
     Args:
         folder: Of the gateways that share it.
-        secret: 32 secret bytes; ids that are derived cannot be guessed without them.
+        secret: 32 secret bytes, never rotated; ids that are derived cannot be guessed without
+            them.
         taken_before: What the audit log says of ids.
     """
 

@@ -64,7 +64,7 @@ class Entrance:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
-        self.sessions = Sessions(doors.secret)
+        self.sessions = Sessions(doors.secrets.present, doors.ended)
         self._emergency = doors.settings.gateway_emergency
 
     def visitor(self, request: Request) -> Visitor:
@@ -149,10 +149,14 @@ class Entrance:
             self._set(request, response, _SESSION, visitor.session)
             self._drop(request, response, _STRANGER)
 
-    def sign_out(self, request: Request, response: Response) -> None:
-        """End the session of a request; *response* takes its cookie away."""
+    async def sign_out(self, request: Request, response: Response) -> None:
+        """End the session of a request; *response* takes its cookie away.
+
+        Raises:
+            StorageUnavailable: It is not ended.
+        """
         if session := self._session(request, _SESSION):
-            self.sessions.end(session, self._now())
+            await self.sessions.end(session, self._now())
         self._drop(request, response, _SESSION)
 
     def _stranger(self, request: Request) -> Session | None:

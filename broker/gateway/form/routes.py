@@ -72,7 +72,7 @@ def _add_sign_in(routes: APIRouter, entrance: Entrance) -> None:
         came = await received(request, entrance)
         response = moved("/report/sign-in" if came.is_genuine else "/report")
         if came.is_genuine:
-            entrance.sign_out(request, response)
+            await entrance.sign_out(request, response)
         return response
 
 

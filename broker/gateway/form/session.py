@@ -10,9 +10,12 @@ import hmac
 import json
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from broker.errors import Rejected
+from broker.gateway.gateway_secret import derived
 from broker.model.reason import Reason
 
 #: A working day: then the key must be typed again.
@@ -44,17 +47,31 @@ class Session:
         return name if kind == "key" else None
 
 
+class Ended(Protocol):
+    """Which sessions were signed out, as `broker.gateway.ended_sessions` keeps it."""
+
+    def folder(self) -> bytes:
+        """Return what tells the sessions of these gateways from those of others."""
+
+    def has(self, number: str) -> bool:
+        """Whether the session *number* was ended."""
+
+    async def add(self, number: str, ends: int, now: int) -> None:
+        """End the session *number*, which would end at *ends*, epoch milliseconds."""
+
+
 class Sessions:
-    """Makes and reads the cookies of one gateway, or of several that share their secret.
+    """Makes and reads the cookies of the gateways that share a folder.
 
     Args:
-        secret: 32 secret bytes.
+        secret: Returns the secret of now. What an older one signed is over: whoever had that
+            one could sign in as anybody.
+        ended: What was signed out.
     """
 
-    def __init__(self, secret: bytes) -> None:
-        self._cookie_key = hmac.digest(secret, b"lali form session 1", "sha256")
-        self._token_key = hmac.digest(secret, b"lali form token 1", "sha256")
-        self._ended: dict[str, int] = {}
+    def __init__(self, secret: Callable[[], bytes], ended: Ended) -> None:
+        self._secret = secret
+        self._ended = ended
 
     def begin(self, identity: str, now: int) -> Session:
         """Return a new session of a credential."""
@@ -64,21 +81,28 @@ class Sessions:
         """Return *session* as a cookie carries it."""
         said = json.dumps(asdict(session), separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(
-            hmac.digest(self._cookie_key, said, "sha256") + said
+            hmac.digest(self._cookie_key(), said, "sha256") + said
         ).decode()
 
     def read(self, cookie: str, now: int) -> Session | None:
-        """Return the session of a cookie; None if it is not ours, or over."""
+        """Return the session of a cookie; None if it is not ours, or over.
+
+        Raises:
+            StorageUnavailable: Nobody can say now whether it is over.
+        """
         try:
             session = self._verified(cookie)
         except Rejected:
             return None
-        return None if session.ends <= now or session.number in self._ended else session
+        return None if session.ends <= now or self._ended.has(session.number) else session
 
-    def end(self, session: Session, now: int) -> None:
-        """Let a copy of the cookie count no more, in this process."""
-        self._ended = {number: ends for number, ends in self._ended.items() if ends > now}
-        self._ended[session.number] = session.ends
+    async def end(self, session: Session, now: int) -> None:
+        """Let a copy of the cookie count no more, in any gateway, from now on.
+
+        Raises:
+            StorageUnavailable: It counts still.
+        """
+        await self._ended.add(session.number, session.ends, now)
 
     def token(self, session: Session) -> str:
         """Return what a page of *session* sends along to show that it is one (CSRF).
@@ -97,7 +121,13 @@ class Sessions:
         return hmac.compare_digest(shown, self._proof(session))
 
     def _proof(self, session: Session) -> bytes:
-        return hmac.digest(self._token_key, session.number.encode(), "sha256")
+        return hmac.digest(self._key(b"form token 2"), session.number.encode(), "sha256")
+
+    def _cookie_key(self) -> bytes:
+        return self._key(b"form session 2\n" + self._ended.folder())
+
+    def _key(self, use: bytes) -> bytes:
+        return derived(self._secret(), use)
 
     def _verified(self, cookie: str) -> Session:
         try:
@@ -105,7 +135,9 @@ class Sessions:
         except (binascii.Error, ValueError):
             raise Rejected(Reason.FIELD_INVALID) from None
         digest, said = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
-        if not hmac.compare_digest(digest, hmac.digest(self._cookie_key, said, "sha256")):
+        if not said:  # nobody signed in: no file is asked
+            raise Rejected(Reason.FIELD_INVALID)
+        if not hmac.compare_digest(digest, hmac.digest(self._cookie_key(), said, "sha256")):
             raise Rejected(Reason.FIELD_INVALID)
         return Session(**json.loads(said))
 

@@ -130,7 +130,7 @@ class _Reading:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self._library = Library(doors)
-        self._cursors = Cursors(doors.secret, "taxii", doors.shelf.era)
+        self._cursors = Cursors(doors.secrets.counting, "taxii", doors.shelf.era)
 
     async def page(self, caller: Caller, collection: str, asked: Asked) -> Page:
         """Return a page of a collection of *caller*."""
