@@ -155,6 +155,10 @@ class BundleEnded(NotNow):
     """Another bundle is in force: nothing is decided by this one any more."""
 
 
+class KeyEnded(NotNow):
+    """A key that signing or sealing needs has ended, or is wanting: no fault of what is sent."""
+
+
 class OriginatorUnknown(NotNow):
     """An alert's originator is in no unit of this bundle: one that knows it may be on its way."""
 

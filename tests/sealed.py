@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from types import SimpleNamespace
 
+from broker.clock import epoch_ms
 from broker.errors import Rejected
 from broker.model.alert import Alert
 from broker.model.compartment import ALL_COMPARTMENTS, COMPARTMENTS
@@ -123,7 +124,7 @@ def _routed(record, masks: dict[str, int], at: datetime) -> dict[str, bytes]:
     moment = encode_moment(int(at.timestamp() * 1000))
     projector = Projector(alert.value, alert.revision, label_end, slots_at, moment)
     sealer = protection().sealer()
-    sealer.expect([record])
+    sealer.expect([record], epoch_ms())
     known = SimpleNamespace(view=view)
     releases = releases_of(alert, known, projector, sealer, _fanout)
     outbox = _Outbox({})

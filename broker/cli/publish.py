@@ -24,7 +24,7 @@ from broker.client.files import FromFile, alerts_in
 from broker.client.http import HttpPublisher
 from broker.client.salts import kept_key
 from broker.clock import epoch_ms
-from broker.errors import KafkaUnavailable, LaliError, Rejected, SettingsInvalid
+from broker.errors import KafkaUnavailable, KeyEnded, LaliError, Rejected, SettingsInvalid
 from broker.keys import client_protection
 from broker.model.alert import Alert
 from broker.pipeline.content_check import check_content
@@ -170,7 +170,9 @@ async def _send_as(
         sending = publisher.publish_all(alerts, confirm_warnings=confirmed)
         attempts = [attempt async for attempt in sending]
         await send_waiting(publisher)
-    missed = [each.error for each in attempts if isinstance(each.error, KafkaUnavailable)]
+    missed = [
+        each.error for each in attempts if isinstance(each.error, KafkaUnavailable | KeyEnded)
+    ]
     if missed and len(missed) == len(attempts):
         raise missed[0]
     return [_outcome(one, attempt) for one, attempt in zip(group, attempts, strict=True)]

@@ -11,7 +11,7 @@ from broker.cli import print_json
 from broker.cli.gateway_options import GatewayOptions
 from broker.client.http import HttpPublisher
 from broker.errors import SettingsInvalid
-from broker.model.standing import AlertStanding, RevisionStanding
+from broker.model.standing import HELD_FOR, AlertStanding, RevisionStanding
 from broker.settings import load_settings
 
 #: What a state means, where its own word does not say it.
@@ -70,6 +70,9 @@ def _show(found: AlertStanding) -> None:
         f"{found.delivered} were handed it, {found.acknowledged} acknowledged, "
         f"{found.acted_upon} acted upon it, {found.refused} said it is not for them."
     )
+    if found.waiting:
+        why = "; ".join(f"{HELD_FOR.get(code, 'held')} ({code})" for code in found.waiting_for)
+        console.print(f"{found.waiting} of these do not have it yet: {why}.")
 
 
 def _line(revision: RevisionStanding) -> str:

@@ -22,7 +22,9 @@ from broker.observed import observed
 from broker.policy.bundle import load_bundle
 from broker.private_files import open_lock
 from broker.protect.development import is_development
+from broker.protect.key_folder import KeyFolder
 from broker.provisioning import provision
+from broker.renewals import KeyRenewal
 from broker.running import Running, note_running
 from broker.settings import Settings, load_settings
 
@@ -92,6 +94,8 @@ def _make_keys(settings: Settings) -> None:
             "[yellow]Keys for development were made[/]: whoever can read "
             f"{settings.key_folder()} is every unit and both officers at once."
         )
+    if settings.protection != "off":
+        KeyRenewal(KeyFolder(settings.key_folder())).look()  # before anybody needs them
 
 
 @contextmanager
@@ -145,5 +149,6 @@ def _show_door(console: Console, settings: Settings, api_keys: Path | None) -> N
 async def _run(parts: Parts) -> None:
     roles = [parts.agreed(role, make_role(parts, role)) for role in ROLES]
     keep_apart()
+    renewing = [KeyRenewal(parts.protection.folder)] if parts.protection else []
     with observed(parts, ROLES) as watches:
-        await run_roles([*roles, *watches])
+        await run_roles([*roles, *watches, *renewing])

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from broker.client.encoding import AlertEncoder
 from broker.client.salts import KEY_BYTES
-from broker.errors import KafkaUnavailable, Rejected, SettingsInvalid
+from broker.errors import KafkaUnavailable, KeyEnded, Rejected, SettingsInvalid
 from broker.model.alert import Alert
 from broker.pipeline.content_check import check_content
 from broker.pipeline.seal import OriginatorSeal
@@ -50,12 +50,12 @@ class Attempt:
 
     Attributes:
         published: Where it lies; None if it was not published.
-        error: Why it was not: `Rejected` for good, `KafkaUnavailable` for now.
+        error: Why it was not: `Rejected` for good; for now `KafkaUnavailable`, or `KeyEnded`.
     """
 
     alert: Alert
     published: Published | None = None
-    error: Rejected | KafkaUnavailable | None = None
+    error: Rejected | KafkaUnavailable | KeyEnded | None = None
 
 
 class Publisher:
@@ -142,6 +142,8 @@ class Publisher:
             Unconfirmed: It has warnings that must be confirmed; nothing was sent.
             Rejected: Its content must not be, ORIGINATOR_DIFFERS or OVERSIZED, before anything
                 is sent.
+            KeyEnded: The unit's or the hub's key has ended; nothing was sent, and the alert is
+                to be published again once there is a next one.
             KafkaUnavailable: Kafka did not answer in time.
         """
         label = alert.label
@@ -177,7 +179,7 @@ class Publisher:
             await earlier
         try:
             return Attempt(alert, published=await self.publish(alert, confirm_warnings=confirmed))
-        except (Rejected, KafkaUnavailable) as error:
+        except (Rejected, KafkaUnavailable, KeyEnded) as error:
             return Attempt(alert, error=error)
 
 

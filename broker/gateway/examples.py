@@ -49,6 +49,8 @@ STANDING: dict[str, Any] = {
         {"revision": 1, "state": "ACCEPTED", "at": "2026-06-01T12:00:00Z", "message_type": "ALERT"}
     ],
     "feeds": 8,
+    "waiting": 0,
+    "waiting_for": [],
     "recalled": 0,
     "recalls_taken": 0,
     "delivered": 2,

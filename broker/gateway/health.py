@@ -4,18 +4,21 @@ Neither asks who comes, so neither tells anything of units, feeds or alerts: onl
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from broker.errors import KafkaUnavailable, SettingsInvalid, StorageUnavailable
+from broker.errors import KafkaUnavailable, Rejected, SettingsInvalid, StorageUnavailable
 from broker.gateway.doors import Doors
 from broker.metrics.standstill import standing_codes
 from broker.metrics.web import show_behind
 from broker.model.base import Model
+from broker.protect.algorithms import Algorithm
+from broker.protect.register import HUB, Holder
 from broker.wire.welcome import require_welcome
 
 T = TypeVar("T")
@@ -25,6 +28,7 @@ KAFKA_UNAVAILABLE = "KAFKA_UNAVAILABLE"
 LEDGER_BEHIND = "LEDGER_BEHIND"
 SHELF_BEHIND = "SHELF_BEHIND"
 KEYS_MISSING = "KEYS_MISSING"
+HUB_KEY_ENDED = "HUB_KEY_ENDED"
 #: Or a code of `broker.gateway.storage`: what the gateway keeps cannot be written.
 STOPPING = "STOPPING"
 
@@ -62,16 +66,17 @@ def router(doors: Doors) -> APIRouter:
     async def readyz() -> Response:
         """Say whether it can serve: Kafka answers, all is read, can be kept, keys are there."""
         wanting = tuple([code async for code in _wanting(doors, kafka, storage)])
+        ended = tuple(_has_ended(doors))
         if wanting:
-            return _said(_health("unready", wanting), 503)
-        return _said(_health("ready"), 200)
+            return _said(_health("unready", wanting, ended), 503)
+        return _said(_health("ready", standing=ended), 200)
 
     return routes
 
 
-def _health(status: str, wanting: tuple[str, ...] = ()) -> Health:
+def _health(status: str, wanting: tuple[str, ...] = (), standing: tuple[str, ...] = ()) -> Health:
     # What stands still is for an operator to see: requests can be taken all the same.
-    return Health(status=status, wanting=wanting, standing=standing_codes())
+    return Health(status=status, wanting=wanting, standing=(*standing, *standing_codes()))
 
 
 async def _wanting(
@@ -117,6 +122,17 @@ def _keys_are_there(doors: Doors) -> bool:
     except (OSError, SettingsInvalid):
         return False
     return True
+
+
+def _has_ended(doors: Doors) -> Iterator[str]:
+    """Yield a code where the hub's key has ended: nobody can publish, and all else goes on."""
+    if doors.protection is None or not _keys_are_there(doors):
+        return
+    at = datetime.fromtimestamp(doors.clock() / 1000, UTC)
+    try:
+        doors.protection.folder.register().current(Holder.HUB, HUB, Algorithm.HPKE_X25519, at)
+    except Rejected:
+        yield HUB_KEY_ENDED
 
 
 async def _storage_faults(doors: Doors) -> list[str]:

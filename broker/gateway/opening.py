@@ -53,7 +53,7 @@ def open_doors(
     holdings = Holdings(connection, topics)
     eras = Eras(database)
     shelf = Shelf(database, topics, community.listed, eras)
-    standings = Standings(database, holdings)
+    standings = Standings(database, holdings, topics.partitions)
     takers: dict[str, Taker] = {**dict.fromkeys(shelf.topics, shelf), topics.audit: standings}
     audit = AuditWriter(connection, topics)
     spool = Spool(folder, settings.gateway_spool_bytes)

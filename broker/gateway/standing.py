@@ -13,6 +13,7 @@ import structlog
 from broker.audit.log import AuditEntry, read_entry
 from broker.errors import OF_BYTES
 from broker.gateway.database import Database
+from broker.gateway.feeds_aside import ASIDE, RESUMED, FeedsAside, row_of
 from broker.gateway.notes import Note, Notes, newest_first
 from broker.gateway.ownership import Ownership
 from broker.model.reason_words import words_of
@@ -41,15 +42,17 @@ class Standings:
     Args:
         database: The gateway's file.
         holdings: The ledger, followed.
+        partitions: Of each topic.
 
     Attributes:
         ownership: Whose an alert is.
     """
 
-    def __init__(self, database: Database, holdings: Holdings) -> None:
+    def __init__(self, database: Database, holdings: Holdings, partitions: int = 1) -> None:
         self._database = database
         self._sql = database.connection
         self._notes = Notes(database)
+        self._aside = FeedsAside(database, partitions)
         self.ownership = Ownership(database, holdings)
 
     def note_published(self, unit: str, alerts: Iterable[tuple[UUID, int]], at: int) -> None:
@@ -79,7 +82,17 @@ class Standings:
         rows = self._sql.execute(f"{query} FROM entry WHERE alert_id=?", (alert_id.bytes,))
         entries = [row for row in rows if row[4] == unit or (owns and row[4] is None)]
         holding = self.ownership.holding(alert_id, unit)
-        return _standing(alert_id, holding, entries, noted, now)
+        waiting = self._waiting(alert_id, holding, entries)
+        return _standing(alert_id, holding, entries, noted, now, waiting)
+
+    def _waiting(
+        self, alert_id: UUID, holding: Holding | None, entries: Iterable[tuple[object, ...]]
+    ) -> Sequence[str]:
+        """Return why feeds that an alert is for do not have it yet, one reason a feed."""
+        if holding is None:
+            return ()
+        decided = {int(str(row[1])): int(str(row[2])) for row in entries if row[0] == "DECIDED"}
+        return list(self._aside.waiting(alert_id, holding, decided).values())
 
     def own(self, unit: str, limit: int) -> list[tuple[UUID, int]]:
         """Return the latest alerts of *unit*, newest first, with when each was first seen.
@@ -108,6 +121,7 @@ class Standings:
         """Take entries of the audit log."""
         entries = [entry for record in records if (entry := _read(record))]
         rows = [_row(entry) for entry in entries if entry.kind in _TOLD and entry.alert_id]
+        rows += [row_of(entry) for entry in entries if entry.kind in (ASIDE, RESUMED)]
         erased = [(row[1],) for row in rows if row[2] == "ERASED"]
         query = "DELETE FROM shelved WHERE alert_id=? AND kind='RELEASE'"
         sql = self._database.writer
@@ -152,6 +166,7 @@ def _standing(
     entries: Sequence[tuple[object, ...]],
     noted: Sequence[tuple[int, int]],
     now: int,
+    waiting: Sequence[str],
 ) -> AlertStanding:
     feeds: dict[object, set[object]] = {}
     for kind, _, _, feed, *_ in entries:
@@ -164,6 +179,8 @@ def _standing(
         state=_state(holding, revisions, now, erased="ERASED" in feeds),
         revisions=revisions,
         feeds=shares[False],
+        waiting=len(waiting),
+        waiting_for=tuple(sorted(set(waiting))),
         recalled=shares[True],
         recalls_taken=_recalls_taken(holding, entries),
         delivered=count.get("DELIVERED", 0),

@@ -13,6 +13,14 @@ from broker.model.base import Model, Moment
 State = Literal["PUBLISHED", "ACCEPTED", "QUARANTINED", "CANCELLED", "EXPIRED", "ERASED"]
 
 
+#: Why a recipient does not have yet what was decided for it.
+HELD_FOR = {
+    "KEY_EXPIRED": "the recipient's key has ended",
+    "KEY_UNKNOWN": "the recipient has no key",
+    "FEED_UNWRITABLE": "the recipient's feed cannot be written",
+}
+
+
 class RevisionStanding(Model):
     """What became of one revision."""
 
@@ -31,7 +39,13 @@ class AlertStanding(Model):
     alert_id: UUID
     state: State
     revisions: tuple[RevisionStanding, ...]
-    feeds: int = Field(description="Feeds that hold it now.")
+    feeds: int = Field(description="Feeds that it was decided for.")
+    waiting: int = Field(
+        0, description="Of these, feeds that do not have its latest revision yet: it is held."
+    )
+    waiting_for: tuple[str, ...] = Field(
+        (), description="Why: KEY_EXPIRED, KEY_UNKNOWN (no key counts), FEED_UNWRITABLE."
+    )
     recalled: int = Field(description="Feeds that it was recalled from.")
     recalls_taken: int = Field(
         0,

@@ -120,7 +120,13 @@ class Attempt:
             await self._ends.stay(item, reason, attempts)
 
     async def _not_opened(self, item: Item, reason: Reason, attempts: int) -> None:
-        """What was erased is gone; what should open and does not waits for an operator."""
+        """What was erased is gone; what should open and does not waits for an operator.
+
+        Raises:
+            RecipientUnavailable: The feed's key has ended: its next one is waited for.
+        """
+        if reason is Reason.KEY_EXPIRED:
+            raise RecipientUnavailable(reason.value)
         if reason is Reason.ERASED:
             await self._ends.stay(item, reason, attempts)
         else:

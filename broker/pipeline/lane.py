@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from broker.errors import OF_BYTES, KeyMissing, LaliError, NotNow
+from broker.errors import OF_BYTES, KeyMissing, LaliError, NotNow, Rejected
 from broker.model.reason import Reason
 from broker.pipeline.route import PartitionRouter
+from broker.pipeline.seal_release import FeedsKeyless
 from broker.tracing import span
 from broker.wire.admin import committed_offsets
 from broker.wire.connection import Connection
@@ -118,7 +119,10 @@ class Lane:
 
     async def pay(self) -> None:
         """Write to feeds that were set aside what they are owed, where they can be written."""
+        self.router.renew_keys(self._clock())
         for feed in sorted(self.router.owed.feeds):
+            if self.router.owed.is_keyless(feed):
+                continue
             target = Target(self._topics.feed(feed), self._partition.partition)
             if await self._producer.may_write(target):
                 await self._pay(feed)
@@ -134,6 +138,9 @@ class Lane:
             raise
         except TopicsUnwritable as fault:
             await self._set_aside(fault)
+            return 0
+        except FeedsKeyless as fault:
+            await self._hold(fault)
             return 0
         except TransactionFailed as fault:
             if fault.for_good:
@@ -168,12 +175,22 @@ class Lane:
     async def _set_aside(self, fault: TopicsUnwritable) -> None:
         """Let everybody else's flow; what is no feed's own everybody waits for."""
         feeds = {feed for topic in fault.topics if (feed := self._topics.feed_of(topic))}
-        if len(feeds) < len(fault.topics) or feeds <= self.router.owed.feeds.keys():
+        owed = self.router.owed
+        if len(feeds) < len(fault.topics) or all(map(owed.is_unwritable, feeds)):
             raise fault
         if fault.spent:
             await self._renew()
+        owed.set_aside(feeds, await self._end_of_owed())
+
+    async def _hold(self, fault: FeedsKeyless) -> None:
+        """Hold what some feeds get until they have a key; everybody else's flows."""
+        end = await self._end_of_owed()
+        for feed, reason in fault.feeds.items():
+            self.router.owed.set_aside([feed], end, reason)
+
+    async def _end_of_owed(self) -> int:
         owed = Target(self._topics.owed, self._partition.partition)
-        self.router.owed.set_aside(feeds, await written_end(self._connection, owed))
+        return await written_end(self._connection, owed)
 
     async def _pay(self, feed: str) -> None:
         owed, number = self.router.owed, self._partition.partition
@@ -192,13 +209,17 @@ class Lane:
 
     async def _paid(self, feed: str, part: Sequence[ConsumerRecord], offset: int | None) -> bool:
         outbox, now = self._producer.outbox(), self._clock()
-        self.router.owed.pay(outbox, feed, part, now)
-        self.router.owed.settle(outbox, feed, offset, now)
         try:
+            self.router.owed.pay(outbox, feed, part, now)
+            self.router.owed.settle(outbox, feed, offset, now)
             await self._producer.commit(outbox, self._partition, None, "")
         except TopicsUnwritable as fault:
             if fault.spent:
                 await self._renew()
+            return False
+        except (Rejected, KeyMissing) as fault:
+            code = fault.reason.value if isinstance(fault, Rejected) else "KEY_MISSING"
+            log.error("feed.not_paid", feed=feed, code=code)  # noqa: TRY400
             return False
         return True
 
@@ -257,6 +278,10 @@ def take_until_full(records: Sequence[ConsumerRecord], outbox: Outbox, take: _Ta
         where = {"partition": record.partition, "offset": record.offset}
         log.error("record.unroutable", reason=fault.reason.value, **where)  # noqa: TRY400
         raise TransactionFailed(f"{_UNEXPECTED}: {fault.reason}", for_good=True) from None
+    except FeedsKeyless:
+        if taken:
+            return taken  # those before it go on; it wrote nothing
+        raise
     except (NotNow, KeyMissing) as wait:
         if taken:
             return taken  # those before it go on; it wrote nothing

@@ -9,7 +9,8 @@ from broker.model.release import Release
 from broker.pipeline.accepted import Accepted
 from broker.pipeline.known import Audience, Known
 from broker.pipeline.project import Projector
-from broker.pipeline.seal_release import ReleaseSealer, SealedAlert, new_release_key
+from broker.pipeline.seal_release import ReleaseSealer, SealedAlert
+from broker.protect.release_seal import new_release_key
 from broker.wire.outbox import Fanout, Outbox
 
 FanoutOf = Callable[[str], Fanout]
@@ -21,12 +22,17 @@ _END_TO_END = frozenset({"RED", "UNKNOWN"})
 class Releases(Protocol):
     """Writes the releases of one alert, one audience after the other."""
 
+    #: What seals for the feeds' own keys; None where none of them is needed.
+    sealer: ReleaseSealer | None
+
     def write(self, outbox: Outbox, projector: Projector, audience: Audience) -> Release:
         """Write what *audience* receives; return it, as one of its feeds gets it."""
 
 
 class PlainReleases:
     """Of an alert that is not sealed: protection is off."""
+
+    sealer: ReleaseSealer | None = None
 
     def __init__(self, alert: Accepted) -> None:
         self._alert = alert
@@ -44,14 +50,15 @@ class SealedReleases:
     def __init__(self, alert: Accepted, sealed: SealedAlert, sealer: ReleaseSealer) -> None:
         self._alert = alert
         self._sealed = sealed
-        self._sealer = sealer
+        self.sealer: ReleaseSealer | None = sealer
+        self._ends = sealer.ends
 
     def write(self, outbox: Outbox, projector: Projector, audience: Audience) -> Release:
         """Write one release, ending differently for each feed of *audience*."""
         release_key = new_release_key()
         closing = self._sealed.closing(projector.shown(audience.mask), release_key)
         release = projector.project(audience.mask, audience.acknowledge, closing)
-        ends = self._sealer.ends(self._sealed, audience.feeds, release_key)
+        ends = self._ends(self._sealed, audience.feeds, release_key)
         outbox.add_sealed(audience.fanout, self._alert.key, release.value, ends)
         return release
 
@@ -59,15 +66,17 @@ class SealedReleases:
 class EndToEndReleases:
     """Of a TLP:RED alert: the originator wrapped its key for each unit; the hub has none."""
 
+    sealer: ReleaseSealer | None = None
+
     def __init__(self, alert: Accepted, sealer: ReleaseSealer, fanout_of: FanoutOf) -> None:
         self._alert = alert
-        self._sealer = sealer
+        self._end_to_end = sealer.end_to_end
         self._fanout_of = fanout_of
 
     def write(self, outbox: Outbox, projector: Projector, audience: Audience) -> Release:
         """Write each feed of *audience* a release of its own."""
         for feed in audience.feeds:
-            closing = self._sealer.end_to_end(self._alert, feed)
+            closing = self._end_to_end(self._alert, feed)
             release = projector.project(audience.mask, audience.acknowledge, closing)
             outbox.add(self._fanout_of(feed), self._alert.key, release.value)
         return release

@@ -5,10 +5,9 @@ that was dropped would still tell its recipient that something was there, and wo
 content wherever else it lay. So what is left gets keys of its own, as route would have given.
 """
 
-from broker.pipeline.seal_release import new_release_key
 from broker.protect.algorithms import Algorithm
 from broker.protect.register import Holder, RegisterOf
-from broker.protect.release_seal import FeedSession, masked, seal_slot_keys
+from broker.protect.release_seal import FeedSession, masked, new_release_key, seal_slot_keys
 from broker.protect.slot_seal import AlertKeys, bound_to
 from broker.protect.vault import Vault, missing
 from broker.wire.release_bytes import with_slot_keys

@@ -73,7 +73,7 @@ class PartitionRouter:
         self._records = RouteRecords(topics, partition, sealer.register if sealer else None)
         self._tally = RouteTally()
         self._sealer = sealer
-        self.owed = Owed(topics, partition, self.ledger, self._known.fanout)
+        self.owed = Owed(topics, partition, self.ledger, self._known.fanout, sealer)
         self._recalls = Recalls(self.owed, sealer)
         self._plans_written: set[bytes] = set()
         self._plans_staged: set[bytes] = set()
@@ -82,7 +82,12 @@ class PartitionRouter:
         """Start a transaction of *records* at *now*, epoch milliseconds."""
         self._records.begin(now)
         if self._sealer is not None:
-            self._sealer.expect(records)
+            self._sealer.expect(records, now)
+
+    def renew_keys(self, now: int) -> None:
+        """Look which feeds have a key at *now*, epoch milliseconds."""
+        if self._sealer is not None:
+            self._sealer.renew(now)
 
     def commit(self) -> None:
         """Take what was staged as written."""
@@ -99,7 +104,11 @@ class PartitionRouter:
         self._tally.forget()
 
     def take(self, record: ConsumerRecord, outbox: Outbox) -> None:
-        """Route one record of `alerts` into *outbox*."""
+        """Route one record of `alerts` into *outbox*.
+
+        Raises:
+            FeedsKeyless: What some feeds get must wait; nothing was written.
+        """
         try:
             alert = read_accepted(record)
             known = self._known.find(alert.value, alert.start)
@@ -151,6 +160,8 @@ class PartitionRouter:
         except Rejected as rejected:
             self._quarantine(outbox, alert, known.originator, rejected.reason)
             return
+        if routed.releases is not None:
+            self.owed.require_keys(routed.releases, decided.audiences)
         self._write_plan(outbox, decided)
         if held is None and not routed.cancels:
             self._write_first(outbox, routed)

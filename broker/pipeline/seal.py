@@ -4,9 +4,10 @@ import hmac
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
-from broker.errors import Rejected
+from broker.errors import KeyEnded, Rejected
 from broker.model.alert import Alert
 from broker.model.codes import Tlp
+from broker.model.reason import Reason
 from broker.protect.algorithms import Algorithm
 from broker.protect.register import HUB, Holder, Key, Register, RegisterOf
 from broker.protect.signature import Signature, Signer
@@ -56,20 +57,35 @@ class OriginatorSeal:
                 same statement, so a repetition is recognised.
 
         Raises:
-            Rejected: KEY_UNKNOWN: the unit, the hub or a named recipient has no key that counts;
-                of a recipient the place is told, and not the name.
+            KeyEnded: The unit's or the hub's key has ended, or the hub has none. What is sent is
+                good, and is to be kept until there is a next one.
+            Rejected: KEY_UNKNOWN, KEY_EXPIRED: the unit has no key, or a named recipient none that
+                counts; of a recipient the place is told, and not the name.
         """
         register, now = self._register(), self._now()
         parts = AlertParts(plain)
         salt, alert_key = _derived(secret, b"distribution salt"), _derived(secret, b"alert key")
         keys = AlertKeys(alert_key, parts.alert_id, parts.revision)
         signed = parts.statement(salt).signed
-        signing = register.current(Holder.UNIT, self._unit, Algorithm.ECDSA_P256_SHA256, now)
+        signing = _own_key(register, Holder.UNIT, self._unit, Algorithm.ECDSA_P256_SHA256, now)
         value = self._signer.sign(signing.id, signed)
         signature = Signature(signing.algorithm.value, signing.id, value)
         hub, recipients = _wraps(register, alert, alert_key, now, self._may_know)
         tail = encode_alert_tail(signature, Seal(salt, hub, recipients))
         return parts.with_slots(keys.seal, tail)
+
+
+def _own_key(
+    register: Register, holder: Holder, owner: str, algorithm: Algorithm, now: datetime
+) -> Key:
+    try:
+        return register.current(holder, owner, algorithm, now)
+    except Rejected as rejected:
+        if rejected.reason is Reason.KEY_UNKNOWN and holder is Holder.UNIT:
+            raise
+        whose = "the hub's key" if holder is Holder.HUB else f"the key of {owner}"
+        code = rejected.reason.value
+        raise KeyEnded(f"{code}: {whose} has ended; `lali keys rotate {owner}`") from None
 
 
 def _wraps(
@@ -80,9 +96,8 @@ def _wraps(
     may_know: Collection[str] | None,
 ) -> tuple[Wrap | None, tuple[Wrap, ...]]:
     if alert.label.tlp not in END_TO_END:
-        return _wrap(
-            register.current(Holder.HUB, HUB, Algorithm.HPKE_X25519, now), alert, alert_key
-        ), ()
+        key = _own_key(register, Holder.HUB, HUB, Algorithm.HPKE_X25519, now)
+        return _wrap(key, alert, alert_key), ()
     named = alert.distribution.named_recipients
     wraps = {
         name: _recipient(register, alert, alert_key, place, now, may_know)

@@ -6,29 +6,45 @@ one profile receive differs in its last bytes only.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 import structlog
 
 from broker.errors import Rejected
 from broker.model.reason import Reason
 from broker.pipeline.accepted import Accepted, statement_digest
+from broker.pipeline.reseal import Resealer
 from broker.protect.algorithms import KEY_BYTES, Algorithm
 from broker.protect.recall_seal import RecallSigner
-from broker.protect.register import Holder, RegisterOf
-from broker.protect.release_seal import FeedSession, masked, seal_slot_keys
+from broker.protect.register import Holder, Register, RegisterOf
+from broker.protect.release_seal import KEY_NUMBER_BYTES, FeedSession, masked, seal_slot_keys
 from broker.protect.slot_seal import AlertKeys, bound_to
 from broker.protect.vault import Vault, missing
 from broker.wire.consumer import ConsumerRecord
 from broker.wire.layout import layout_of
 from broker.wire.release_bytes import end_to_end_closing, sealed_closing
-from broker.wire.sealing import AlertParts
+from broker.wire.sealing import AlertParts, ReleaseParts
 from broker.wire.tails import encode_alert_tail
 
 log = structlog.get_logger()
 
 #: The seal of what accept forwards, when it holds no wrap at all: salt, and two empty fields.
 _STRIPPED_SEAL_BYTES = 1 + 32 + 1 + 1
+#: The key id in what is sealed for nobody.
+_NO_KEY = "0" * 2 * KEY_NUMBER_BYTES
+
+
+class FeedsKeyless(Exception):
+    """Feeds that an alert goes to have no key that counts: what they get waits until they have.
+
+    Attributes:
+        feeds: Each with the reason: KEY_EXPIRED, KEY_UNKNOWN.
+    """
+
+    def __init__(self, feeds: dict[str, Reason]) -> None:
+        super().__init__("FEEDS_KEYLESS")
+        self.feeds = feeds
 
 
 class SealedAlert:
@@ -56,6 +72,9 @@ class ReleaseSealer:
         vault: Holds the alert keys.
         units: The unit of each feed.
         recalls: Signs the recalls.
+
+    Attributes:
+        keyless: Feeds without a key that counts, each with the reason.
     """
 
     def __init__(
@@ -67,15 +86,17 @@ class ReleaseSealer:
     ) -> None:
         self.register = register
         self.recalls = recalls
+        self.keyless: dict[str, Reason] = {}
         self._vault = vault
         self._units = units
         self._version = 0
+        self._until: datetime | None = None
         self._sessions: dict[str, FeedSession] = {}
         self._alert_keys: dict[bytes, bytes] = {}
 
-    def expect(self, records: Sequence[ConsumerRecord]) -> None:
-        """Take the keys of a batch out of the vault at once."""
-        self._renew_sessions()
+    def expect(self, records: Sequence[ConsumerRecord], now: int) -> None:
+        """Take the keys of a batch out of the vault at once; *now* is epoch milliseconds."""
+        self.renew(now)
         digests = (statement_digest(record) for record in records)
         self._alert_keys = self._vault.find([each for each in digests if each is not None])
 
@@ -115,6 +136,50 @@ class ReleaseSealer:
         commitment, layout = alert.distribution_commitment, parts.slots.layout
         return end_to_end_closing(layout, signature, commitment, own)
 
+    def require_keys(self, feeds: Iterable[str]) -> None:
+        """Ask whether each of *feeds* can be sealed for.
+
+        Raises:
+            FeedsKeyless: Some cannot.
+        """
+        if self.keyless:
+            missing_keys = {feed: self.keyless[feed] for feed in feeds if feed in self.keyless}
+            if missing_keys:
+                raise FeedsKeyless(missing_keys)
+
+    def resealed(self, feed: str, value: bytes) -> bytes:
+        """Return a release that nobody can open, as *feed* can by its key of today.
+
+        One that was sealed for a key, or end to end, comes back as it is.
+
+        Raises:
+            Rejected: KEY_UNKNOWN, KEY_EXPIRED, or ERASED: the alert's key was destroyed.
+            KeyMissing: The alert's key is not there, and nobody destroyed it.
+        """
+        feed_key = ReleaseParts(value).feed_key
+        if feed_key is None or feed_key[:KEY_NUMBER_BYTES].hex() != _NO_KEY:
+            return value
+        return Resealer(feed, self.register, self._vault).reseal(value)
+
+    def renew(self, now: int) -> None:
+        """Look which keys count at *now*, epoch milliseconds."""
+        register, at = self.register(), datetime.fromtimestamp(now / 1000, UTC)
+        if register.version == self._version and (self._until is None or at < self._until):
+            return
+        self._version, self._until = register.version, register.next_change(at)
+        self._sessions.clear()
+        self._note_keyless(register, at)
+
+    def _note_keyless(self, register: Register, at: datetime) -> None:
+        before, self.keyless = self.keyless, {}
+        for feed in self._units:
+            try:
+                register.current(Holder.FEED, feed, Algorithm.HPKE_X25519, at)
+            except Rejected as rejected:
+                self.keyless[feed] = rejected.reason
+                if feed not in before:
+                    log.warning("feed.keyless", feed=feed, reason=rejected.reason.value)
+
     def _session(self, feed: str) -> FeedSession:
         session = self._sessions.get(feed)
         if session is None:
@@ -122,21 +187,9 @@ class ReleaseSealer:
         return session
 
     def _open_session(self, feed: str) -> FeedSession:
-        try:
-            key = self.register().current(Holder.FEED, feed, Algorithm.HPKE_X25519)
-        except Rejected as rejected:
-            # Sealed so that nobody can open it: the others must not wait for this feed's key.
-            log.error("feed.keyless", feed=feed, reason=rejected.reason.value)  # noqa: TRY400
-            return FeedSession(feed, "0" * 16, os.urandom(KEY_BYTES), entrusted=False)
+        if feed in self.keyless:
+            # What it gets is held, sealed so that nobody can open it, and sealed anew once the
+            # feed has a key: the others must not wait for that.
+            return FeedSession(feed, _NO_KEY, os.urandom(KEY_BYTES), entrusted=False)
+        key = self.register().current(Holder.FEED, feed, Algorithm.HPKE_X25519)
         return FeedSession(feed, key.id, key.public_bytes, entrusted=key.entrusted)
-
-    def _renew_sessions(self) -> None:
-        version = self.register().version
-        if version != self._version:
-            self._version = version
-            self._sessions.clear()
-
-
-def new_release_key() -> bytes:
-    """Return a fresh release key."""
-    return os.urandom(KEY_BYTES)

@@ -147,6 +147,15 @@ class Register(Model):
             raise Rejected(reason, f"{holder.value.lower()}.{owner}")
         return max(counting, key=lambda key: (key.not_before, key.id))
 
+    def next_change(self, at: datetime) -> datetime | None:
+        """Return the next moment after *at* at which a key begins or ends; None: none does."""
+        moments = (
+            moment
+            for key in self.keys
+            for moment in (key.not_before, key.not_after, key.revoked_at)
+        )
+        return min((moment for moment in moments if moment and moment > at), default=None)
+
     def to_keep_under(self, at: datetime | None = None) -> Key:
         """Return the hub's sealing key for what it keeps itself: an ended one where none counts.
 

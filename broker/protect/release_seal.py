@@ -33,6 +33,11 @@ _SLOTS = len(COMPARTMENTS)
 _ZERO_KEY = bytes(KEY_BYTES)
 
 
+def new_release_key() -> bytes:
+    """Return a fresh release key."""
+    return os.urandom(KEY_BYTES)
+
+
 def seal_slot_keys(slots: bytes, mask: int, release_key: bytes, bound: bytes) -> bytes:
     """Return the slot keys in *mask* under *release_key*, the others as zeros.
 

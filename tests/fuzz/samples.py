@@ -10,8 +10,9 @@ from broker.model.compartment import ALL_COMPARTMENTS
 from broker.pipeline.accepted import intake_header, read_accepted, statement_header
 from broker.pipeline.project import Projector, encode_moment
 from broker.pipeline.seal import OriginatorSeal
-from broker.pipeline.seal_release import ReleaseSealer, new_release_key
+from broker.pipeline.seal_release import ReleaseSealer
 from broker.pipeline.unseal import Unsealer
+from broker.protect.release_seal import new_release_key
 from broker.protect.vault import Row
 from broker.testing import NOON, alert_id_of, make_alert, make_recall
 from broker.wire.alert_bytes import read_attributes
@@ -79,7 +80,7 @@ def _sealed(unsealed, kept):
         return projector.project(ALL, encode_acknowledge(None), closing).value
     end = int((NOW + timedelta(days=9)).timestamp() * 1000)
     kept.keep([Row(statement.digest, unsealed.alert_id, unsealed.alert_key, end)])
-    sealer.expect([record])
+    sealer.expect([record], int(NOW.timestamp() * 1000))
     sealed = sealer.sealed(accepted, projector.slots_end)
     key = new_release_key()
     value = projector.project(ALL, encode_acknowledge(None), sealed.closing(ALL, key)).value

@@ -22,7 +22,7 @@ from broker.client.journal import Journal
 from broker.client.payload import Form, Payload, payload_of
 from broker.client.publisher import Attempt, Published, State
 from broker.client.salts import KEY_BYTES
-from broker.errors import Rejected
+from broker.errors import KeyEnded, Rejected
 from broker.model.alert import Alert
 from broker.model.exchange import PublishedAlert, PublishState
 from broker.model.preview import Preview
@@ -30,6 +30,9 @@ from broker.model.standing import AlertStanding
 from broker.pipeline.seal import OriginatorSeal
 
 M = TypeVar("M", bound=BaseModel)
+
+#: Why an alert was not even tried.
+_Unsent = Rejected | KeyEnded
 
 #: With a journal nobody needs to wait long for a gateway that is away.
 _WITH_JOURNAL = Patience(seconds=5, attempts=2)
@@ -123,6 +126,7 @@ class HttpPublisher:
         Raises:
             Unconfirmed: Its warnings must be confirmed first; nothing was sent.
             Rejected: It will never be taken; with the reason.
+            KeyEnded: It is sealed here, and our key or the hub's has ended: nothing was kept.
             GatewayUnavailable: No answer in time, and there is no journal, or no room in it.
             GatewayRefused: The gateway does not let us in.
         """
@@ -139,7 +143,7 @@ class HttpPublisher:
 
         One that is refused stops none of the others. Revisions of one alert keep their order.
         """
-        batch, refused = self._batch(), list[tuple[Alert, Rejected | None]]()
+        batch, refused = self._batch(), list[tuple[Alert, _Unsent | None]]()
         for alert in alerts:
             payload = self._payload(alert, confirmed=confirm_warnings)
             if isinstance(payload, Payload):
@@ -148,7 +152,7 @@ class HttpPublisher:
                         yield attempt
                     batch, refused = self._batch(), []
                 batch.add(payload)
-            refused.append((alert, payload if isinstance(payload, Rejected) else None))
+            refused.append((alert, None if isinstance(payload, Payload) else payload))
         for attempt in await self._attempts(batch, refused):
             yield attempt
 
@@ -208,14 +212,14 @@ class HttpPublisher:
     def _batch(self) -> Batch:
         return Batch(*self._most)
 
-    def _payload(self, alert: Alert, *, confirmed: bool = False) -> Payload | Rejected:
+    def _payload(self, alert: Alert, *, confirmed: bool = False) -> Payload | _Unsent:
         try:
             return payload_of(alert, self._encoder, self._form, confirmed=confirmed)
-        except Rejected as rejected:
-            return rejected
+        except (Rejected, KeyEnded) as unsent:
+            return unsent
 
     async def _attempts(
-        self, batch: Batch, alerts: Sequence[tuple[Alert, Rejected | None]]
+        self, batch: Batch, alerts: Sequence[tuple[Alert, _Unsent | None]]
     ) -> list[Attempt]:
         outcomes = iter(await self._publish(batch.payloads))
         return [_attempt(alert, refused or next(outcomes)) for alert, refused in alerts]
@@ -244,7 +248,7 @@ class HttpPublisher:
         return told(model, (await self._link.ask(ask)).body)
 
 
-def _attempt(alert: Alert, outcome: Outcome) -> Attempt:
+def _attempt(alert: Alert, outcome: Outcome | KeyEnded) -> Attempt:
     if isinstance(outcome, Published):
         return Attempt(alert, published=outcome)
     return Attempt(alert, error=outcome)

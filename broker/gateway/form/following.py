@@ -180,6 +180,8 @@ def _accepted(standing: AlertStanding) -> tuple[str, list[str]]:
     says = [_counted(standing.feeds, "may see it", "as policy allows each")]
     if standing.feeds == 0:
         return "Accepted", ["As it stands, policy lets nobody receive it."]
+    if standing.waiting:
+        says.append(_counted(standing.waiting, "cannot open it yet", "and will receive it later"))
     if standing.refused:
         says.append(_counted(standing.refused, "said that it is not for them"))
     if standing.acknowledged:
