@@ -281,18 +281,23 @@ def make_connectors(parts: Parts) -> dict[str, Connector]:
 
 
 async def run_roles(
-    roles: Sequence[Role], until: Callable[[], Awaitable[None]] | None = None
+    roles: Sequence[Role],
+    until: Callable[[], Awaitable[None]] | None = None,
+    asked_to_stop: Callable[[], None] = lambda: None,
 ) -> None:
     """Run *roles* together until *until* ends, a signal comes, or one of them ends.
+
+    Args:
+        roles: What runs.
+        until: Ends the run.
+        asked_to_stop: Called at a signal, whatever the event loop is doing.
 
     Raises:
         RoleEnded: A role returned though nobody asked it to.
         Exception: Whatever ended a role; the others are stopped first.
     """
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+    before = _on_signals(stopping, asked_to_stop)
     tasks = [asyncio.ensure_future(role.run()) for role in roles]
     ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(stopping.wait())]
     if until is not None:
@@ -311,3 +316,20 @@ async def run_roles(
         for each in (*tasks, *ends):
             each.cancel()
         await asyncio.gather(*tasks, *ends, return_exceptions=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _on_signals(stopping: asyncio.Event, told: Callable[[], None]) -> dict[signal.Signals, Any]:
+    """Have signals set *stopping*; return the handlers of before.
+
+    A handler of the loop's would wait for the loop: this one also runs where the loop is held up
+    by a call that a signal interrupts.
+    """
+    loop = asyncio.get_running_loop()
+
+    def stop(*_: object) -> None:
+        told()
+        loop.call_soon_threadsafe(stopping.set)
+
+    return {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

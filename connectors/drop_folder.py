@@ -45,7 +45,8 @@ class DropFolder:
             self.write(_MARK, feed.encode())
         opened = os.open(_MARK, _READ, dir_fd=self._number)
         with os.fdopen(opened, "rb") as mark:
-            if mark.read(1 + len(feed.encode())) != feed.encode():
+            is_file = stat.S_ISREG(os.fstat(opened).st_mode)  # a pipe may say anything, or never
+            if not is_file or mark.read(1 + len(feed.encode())) != feed.encode():
                 raise RecipientUnavailable("FOLDER_OF_ANOTHER_FEED")
 
     def write(self, name: str, content: bytes) -> None:

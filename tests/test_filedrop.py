@@ -1,5 +1,6 @@
 """The file drop: whole files, recalled with their earlier revisions, one feed a folder."""
 
+import asyncio
 import errno
 import os
 
@@ -170,3 +171,26 @@ async def test_a05_a_recall_and_what_remains_leave_only_what_remains(tmp_path):
         f"{ALERT}.r0000000002.json",
     }
     assert recall.reference == f"{ALERT}.r0000000001.recall.json"
+
+
+@pytest.mark.parametrize("what", ["endless", "pipe", "held pipe", "folder"])
+async def test_11_05_a_mark_that_is_no_file_is_neither_read_nor_waited_for(tmp_path, what):
+    """A link to /dev/zero took all memory; a pipe held the feed up for ever."""
+    mark, held = tmp_path / ".lali-feed", None
+    if what == "endless":
+        mark.symlink_to("/dev/zero")
+    elif what == "folder":
+        mark.mkdir()
+    else:
+        os.mkfifo(mark)
+        held = os.open(mark, os.O_RDWR) if what == "held pipe" else None
+        if held is not None:
+            os.write(held, FEED.encode())  # and never ends
+    made = make_connector("filedrop", {"folder": str(tmp_path)}, FEED)
+
+    with pytest.raises(RecipientUnavailable, match="FOLDER_"):
+        await asyncio.wait_for(made.deliver(release_of()), 60)
+
+    assert [path.name for path in tmp_path.iterdir()] == [".lali-feed"]
+    if held is not None:
+        os.close(held)

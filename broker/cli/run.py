@@ -9,6 +9,7 @@ from broker.errors import KafkaRefused, KafkaUnavailable
 from broker.logs import configure_logs
 from broker.observed import observed
 from broker.settings import load_settings
+from broker.stop_time import end_in_time
 from broker.wire.welcome import require_welcome
 
 
@@ -50,4 +51,4 @@ async def _run(parts: Parts, role: str, made: Role) -> None:
     except KafkaUnavailable:
         pass  # the role itself waits for a cluster that is starting
     with observed(parts, [role]) as watches:
-        await run_roles([parts.agreed(role, made), *watches])
+        await run_roles([parts.agreed(role, made), *watches], asked_to_stop=end_in_time)
