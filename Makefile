@@ -33,7 +33,8 @@ fuzz: setup      ## hostile bytes for every reader; longer by ARGS="unseal 50000
 	else LALI_FUZZ_EXECUTIONS=200000 $(BIN)/pytest -q tests/test_fuzz.py; fi
 
 faults: setup    ## every fault on a real Kafka: what is lost, doubled, shown, and how soon it is well
-	@LALI_FAULTS=whole $(BIN)/pytest -q tests/faults $(ARGS)
+	@LALI_FAULTS=whole LALI_FAULTS_PAGE=docs/faults.md \
+	  $(BIN)/pytest -q tests/faults tests/test_late_end_txn.py $(ARGS)
 
 prove-cedar: setup ## the policy's properties once more, by Cedar's own analysis (needs Rust)
 	@deploy/prove/cedar.sh $(ARGS)

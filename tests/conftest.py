@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import structlog
+from faults import page as faults_page
 from hypothesis import HealthCheck, settings
 
 from broker.cluster.jars import kafka_version
@@ -63,32 +64,44 @@ def tell_fault(record_property: Callable[[str, object], None]) -> Callable[..., 
     def tell(name, published, verdict, seconds):  # type: ignore[no-untyped-def]
         after = "never" if seconds is None else f"{seconds:.0f} s"
         lost, twice, leaked = (len(set(e)) for e in (verdict.lost, verdict.twice, verdict.leaked))
-        row = f"{name:40}{published:>11}{lost:>6}{twice:>7}{leaked:>8}{after:>11}"
-        record_property("fault", row)
+        cells = [str(each) for each in (published, lost, twice, leaked, after)]
+        record_property("fault", [name, *cells])
 
     return tell
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what tests measured, and the table of faults."""
-    _tell(terminalreporter, "measured", "")
-    head = f"{'fault':40}{'published':>11}{'lost':>6}{'twice':>7}{'leaked':>8}{'recovered':>11}"
-    _tell(terminalreporter, "fault", head)
+    _write(terminalreporter, "measured", [str(t) for t in _told(terminalreporter, "measured")])
+    rows: dict[str, list[str]] = {n: cells for n, *cells in _told(terminalreporter, "fault")}  # type: ignore[misc]
+    for report in terminalreporter.stats.get("skipped", []):
+        if "tests/faults/" in report.nodeid and "not run" in str(report.longrepr):
+            rows[report.nodeid.partition("[")[2].rstrip("]")] = faults_page.not_run()
+    head = ["fault", "published", "lost", "twice", "leaked", "recovered"]
+    table = [head, *([name, *cells] for name, cells in rows.items())] if rows else []
+    _write(
+        terminalreporter, "faults", ["{:40}{:>11}{:>6}{:>7}{:>8}{:>11}".format(*r) for r in table]
+    )
+    if rows and (page := os.environ.get("LALI_FAULTS_PAGE")):
+        faults_page.write(Path(page), rows)
 
 
-def _tell(reporter: pytest.TerminalReporter, kind: str, head: str) -> None:
-    told = [
-        text
+def _told(reporter: pytest.TerminalReporter, kind: str) -> list[object]:
+    return [
+        told
         for reports in reporter.stats.values()
         for report in reports
         if getattr(report, "when", "") == "call"
-        for name, text in report.user_properties
+        for name, told in report.user_properties
         if name == kind
     ]
-    if told:
+
+
+def _write(reporter: pytest.TerminalReporter, kind: str, lines: list[str]) -> None:
+    if lines:
         reporter.section(kind)
-        for text in [head, *told] if head else told:
-            reporter.write_line(str(text))
+        for line in lines:
+            reporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

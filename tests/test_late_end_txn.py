@@ -12,6 +12,7 @@ import pytest
 from aiokafka.client import ConnectionGroup, CoordinationType
 from aiokafka.errors import for_code
 from aiokafka.protocol.transaction import AddPartitionsToTxnRequest, EndTxnRequest
+from faults.oracle import Verdict
 
 from broker.wire.admin import apply_topics, committed_offsets
 from broker.wire.outbox import Fanout
@@ -74,8 +75,20 @@ async def _values(connection, names, least):
             await asyncio.sleep(0.2)
 
 
+def _tell(tell_fault, name, found, early=()):
+    """Put what a reader of committed records found into the table of faults."""
+    lost = [] if b"of the successor" in found else ["the successor's"]
+    verdict = Verdict(lost, [each for each in found if found.count(each) > 1])
+    verdict.leaked = [each for each in (*early, *found) if each != b"of the successor"] + list(
+        early
+    )
+    tell_fault(name, 2, verdict, 0)
+
+
 @pytest.mark.parametrize("commits", [True, False])
-async def test_a_late_end_of_a_zombie_ends_nothing_of_its_successors(connection, names, commits):
+async def test_a_late_end_of_a_zombie_ends_nothing_of_its_successors(
+    connection, names, commits, tell_fault
+):
     zombie = Zombie(connection, names)
     await zombie.stall(names)
     successor = TransactionalProducer(connection, zombie.name)
@@ -87,10 +100,14 @@ async def test_a_late_end_of_a_zombie_ends_nothing_of_its_successors(connection,
     ended = await _arrive(successor, zombie.name, zombie.held_end(commits=commits))
     added = await _arrive(successor, zombie.name, zombie.held_partitions(names))
 
-    assert {ended, added} <= FENCED
-    assert await _values(connection, names, 0) == []
+    early = await _values(connection, names, 0)
     await inner.commit_transaction()
-    assert await _values(connection, names, 1) == [b"of the successor"]
+    found = await _values(connection, names, 1)
+    _tell(
+        tell_fault, f"late EndTxn ({'commit' if commits else 'abort'}), AddPartitions", found, early
+    )
+    assert {ended, added} <= FENCED
+    assert (early, found) == ([], [b"of the successor"])
     assert await committed_offsets(connection, names["source"]) == {}
     await asyncio.gather(zombie.made.discard(), successor.discard())
 
@@ -113,7 +130,7 @@ async def test_an_end_that_arrives_before_the_epoch_rises_is_the_zombies_own_and
     await asyncio.gather(zombie.made.discard(), other.discard(), successor.discard())
 
 
-async def test_a_late_record_of_a_zombie_is_refused(connection, names):
+async def test_a_late_record_of_a_zombie_is_refused(connection, names, tell_fault):
     zombie = Zombie(connection, names)
     await zombie.stall(names)
     successor = TransactionalProducer(connection, zombie.name)
@@ -127,7 +144,9 @@ async def test_a_late_record_of_a_zombie_is_refused(connection, names):
 
     await successor.commit(outbox, Target(names["source"], 0), 1, names["source"])
 
-    assert await _values(connection, names, 1) == [b"of the successor"]
+    found = await _values(connection, names, 1)
+    _tell(tell_fault, "late Produce", found)
+    assert found == [b"of the successor"]
     late.cancel()
     await asyncio.gather(late, return_exceptions=True)
     await asyncio.gather(zombie.made.discard(), successor.discard())

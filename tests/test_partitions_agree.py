@@ -3,11 +3,14 @@
 import asyncio
 
 import pytest
+from aiokafka.errors import NodeNotReadyError
 
 from broker.agreement import Agreed, require_partitions
-from broker.errors import SettingsInvalid
+from broker.errors import KafkaUnavailable, SettingsInvalid
+from broker.wire import admin
 from broker.wire.admin import apply_topics
 from broker.wire.connection import Connection
+from broker.wire.tail import partitions_of
 from broker.wire.topics import Topics
 
 
@@ -61,3 +64,51 @@ async def test_c29_a_cluster_that_is_away_is_waited_for_and_stopping_ends_it(unu
     agreed.stop()
     await asyncio.wait_for(running, 120)
     assert not role.ran
+
+
+class Frozen:
+    """An admin client whose broker answered when it connected, and never again."""
+
+    def __init__(self, **_):
+        pass
+
+    async def start(self):
+        """It answers."""
+
+    async def close(self):
+        """It may be let go."""
+
+    async def list_topics(self, *_):
+        raise NodeNotReadyError
+
+    list_consumer_group_offsets = create_topics = list_topics
+
+
+@pytest.mark.parametrize("ask", [
+    lambda connection: partitions_of(connection, ["alerts"]),
+    admin.list_topics,
+    lambda connection: admin.apply_topics(connection, []),
+    lambda connection: admin.committed_offsets(connection, "group"),
+])  # fmt: skip
+async def test_b20_a_broker_that_freezes_in_the_middle_of_an_answer_is_unavailable(
+    ask, monkeypatch, unused_tcp_port
+):
+    monkeypatch.setattr(admin, "AIOKafkaAdminClient", Frozen)
+    with pytest.raises(KafkaUnavailable):
+        await ask(Connection(f"127.0.0.1:{unused_tcp_port}"))
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_b20_a_role_that_starts_while_kafka_is_frozen_does_not_end(
+    waits, monkeypatch, unused_tcp_port
+):
+    monkeypatch.setattr(admin, "AIOKafkaAdminClient", Frozen)
+    connection, role = Connection(f"127.0.0.1:{unused_tcp_port}"), Role()
+    agreed = Agreed("gateway", role, connection, Topics("", 2), waits=waits)
+    running = asyncio.create_task(agreed.run())
+    done, _ = await asyncio.wait([running], timeout=3)
+    agreed.stop()
+    await asyncio.wait([running], timeout=60)
+
+    assert not done
+    assert running.exception() is None

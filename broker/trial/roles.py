@@ -112,10 +112,15 @@ class Crew:
     def __getitem__(self, role: str) -> RoleProcess:
         return self._working[role]
 
-    def start(self, role: str) -> RoleProcess:
-        """Start a process in *role*, whose place it takes; an earlier one is left as it is."""
+    def start(self, role: str, more: Mapping[str, str] | None = None) -> RoleProcess:
+        """Start a process in *role*, whose place it takes; an earlier one is left as it is.
+
+        Args:
+            role: accept, route, deliver or gateway.
+            more: Environment variables for it alone.
+        """
         log = self._folder / f"{len(self._started):03}-{role}.log"
-        process = RoleProcess(role, self._settings, log)
+        process = RoleProcess(role, {**self._settings, **(more or {})}, log)
         self._started.append(process)
         self._working[role] = process
         return process

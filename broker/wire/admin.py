@@ -24,17 +24,15 @@ async def admin(connection: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
     """Open an admin client.
 
     Raises:
-        KafkaRefused: The cluster does not let us in.
-        KafkaUnavailable: No broker answers.
+        KafkaRefused: The cluster does not let us in, or do what is asked.
+        KafkaUnavailable: No broker answers, now or to what is asked later.
     """
     client = AIOKafkaAdminClient(**connection.options())
     try:
         await client.start()
-    except KafkaError as error:
-        await client.close()
-        raise await unavailable(connection, error) from None
-    try:
         yield client
+    except KafkaError as error:
+        raise await unavailable(connection, error) from None
     finally:
         await client.close()
 

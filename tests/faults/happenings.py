@@ -3,7 +3,9 @@
 import contextlib
 import time
 
-_HOLD_SECONDS = 12  # longer than a session, so that the group goes on without who is paused
+from broker.cluster.local import wait_until_ready
+
+HOLD_SECONDS = 12  # longer than a session, so that the group goes on without who is paused
 
 
 def paused(role):
@@ -14,7 +16,7 @@ def paused(role):
         site.crew[role].pause()
         try:
             yield
-            time.sleep(_HOLD_SECONDS)
+            time.sleep(HOLD_SECONDS)
         finally:
             site.crew[role].go_on()
 
@@ -33,29 +35,44 @@ def killed(role):
     return happens
 
 
-@contextlib.contextmanager
-def node_killed(site):
-    """Kill Kafka, and start it again."""
-    node = site.kafka.nodes[0]
-    node.kill()
-    try:
-        time.sleep(1)
-        node.start()
-        yield
-    finally:
-        from broker.cluster.local import wait_until_ready
+def node_killed(number=0, away_seconds=1):
+    """Kill one node of Kafka, and start it again."""
 
-        wait_until_ready(node)
+    @contextlib.contextmanager
+    def happens(site):
+        node = site.kafka.nodes[number]
+        node.kill()
+        try:
+            time.sleep(away_seconds)
+            if len(site.kafka.nodes) > 1:
+                yield  # the others go on
+                node.start()
+            else:
+                node.start()
+                yield
+        finally:
+            wait_until_ready(node)
+
+    return happens
 
 
-@contextlib.contextmanager
-def node_paused(site):
-    """Freeze Kafka for a while."""
-    node = site.kafka.nodes[0]
-    node.pause()
-    time.sleep(_HOLD_SECONDS)
-    node.go_on()
-    yield
+def node_paused(number=0):
+    """Freeze one node of Kafka for a while."""
+
+    @contextlib.contextmanager
+    def happens(site):
+        node = site.kafka.nodes[number]
+        node.pause()
+        try:
+            if len(site.kafka.nodes) > 1:
+                yield
+            time.sleep(HOLD_SECONDS)
+        finally:
+            node.go_on()
+        if len(site.kafka.nodes) == 1:
+            yield
+
+    return happens
 
 
 def damaged(topic, value=b"\x00\x00\x00\x00\x09\xff\xff", key=b"no-alert"):

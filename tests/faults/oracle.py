@@ -30,7 +30,7 @@ class Verdict:
     """What was found of some alerts.
 
     Attributes:
-        lost: Feed, or partner, and alert that should have come there and has not.
+        lost: Feed or partner, and alert that should have come there and has not.
         twice: Releases that stand in a feed more than once, or came under two keys.
         leaked: Feed and alert of which more came than should have.
     """
@@ -93,16 +93,17 @@ class Oracle:
         self._topics = {f"{prefix}feed.{feed}": feed for feed in feeds}
         self._folders = folders
         self._options = options
+        self._seen: dict[tuple[str, int, int], dict[str, frozenset[str]]] = {}
         self.expected: dict[str, frozenset[str]] = {}
 
     def learn(self, marks: list[str]) -> None:
         """Take what came of *marks*, published while nothing was wrong, for what must come."""
-        shown, _ = self._shown()
+        shown, _ = self.look()
         ways = {tuple(sorted((f, s) for f, s in shown[mark].items())) for mark in marks}
         assert len(ways) == 1, "alerts of one label came to different ends with nothing wrong"
         (only,) = ways
         self.expected = dict(only)
-        assert set(self._folders) <= set(self.expected), "who collects must receive"
+        assert {partner(feed) for feed in self._folders} <= set(self.expected), "who collects"
         assert not any(
             "victims" in slots
             for feed, slots in self.expected.items()
@@ -115,46 +116,54 @@ class Oracle:
 
     def judge(self, marks: list[str]) -> Verdict:
         """Return what is wrong with *marks*."""
-        shown, times = self._shown()
-        collected = {feed: _files(folder) for feed, folder in self._folders.items()}
+        shown, times = self.look()
         verdict = Verdict()
         verdict.twice = [each for each, n in times.items() if n > 1 and each[1] in set(marks)]
         for mark in marks:
-            for feed, slots in self.expected.items():
-                got = shown[mark].get(feed, frozenset())
-                if slots - got:
-                    verdict.lost.append((feed, mark))
-            for feed, got in shown[mark].items():
-                if got - self.expected.get(feed, frozenset()):
-                    verdict.leaked.append((feed, mark))
-                if NEVER_VICTIMS.search(feed) and "victims" in got:
-                    verdict.leaked.append((feed, mark))
-            verdict.lost += [
-                (f"partner {feed}", mark)
-                for feed, files in collected.items()
-                if feed in self.expected and mark not in files
-            ]
+            for place, slots in self.expected.items():
+                if slots - shown[mark].get(place, frozenset()):
+                    verdict.lost.append((place, mark))
+            for place, got in shown[mark].items():
+                victims = NEVER_VICTIMS.search(place) and "victims" in got
+                if victims or got - self.expected.get(place, frozenset()):
+                    verdict.leaked.append((place, mark))
         return verdict
 
-    def _shown(self):
-        """Return which compartments of each mark each feed has, and in how many records."""
-        shown = defaultdict(dict)
-        times = Counter()
+    def look(self):
+        """Return which compartments of each mark each place has, and how often it is there.
+
+        What was seen in a feed once counts, though retention deletes it.
+        """
         for topic, some in records(self._servers, *self._topics, **self._options).items():
-            feed = self._topics[topic]
             for record in some:
-                slots = defaultdict(set)
-                for mark, slot in _MARK.findall(record.value or b""):
-                    slots[mark.decode()].add(slot.decode())
-                for mark, seen in slots.items():
-                    shown[mark][feed] = shown[mark].get(feed, frozenset()) | seen
-                    times[feed, mark] += 1
+                place = self._topics[topic]
+                self._seen[place, record.partition, record.offset] = _marks(record.value or b"")
+        held = [(place, marks) for (place, *_), marks in self._seen.items()]
+        for feed, folder in self._folders.items():
+            held += [(partner(feed), marks) for marks in _files(folder)]
+        shown, times = defaultdict(dict), Counter()
+        for place, marks in held:
+            for mark, slots in marks.items():
+                shown[mark][place] = shown[mark].get(place, frozenset()) | slots
+                times[place, mark] += 1
         return shown, times
 
 
-def _files(folder: Path) -> set[str]:
-    marks = set()
-    for file in folder.glob("*.json"):
-        json.loads(file.read_bytes())  # whole, or this fails
-        marks |= {mark.decode() for mark, _ in _MARK.findall(file.read_bytes())}
-    return marks
+def partner(feed: str) -> str:
+    """Return what the place is called where the partner of *feed* has what it collected."""
+    return f"partner {feed}"
+
+
+def _marks(text: bytes) -> dict[str, frozenset[str]]:
+    slots = defaultdict(set)
+    for mark, slot in _MARK.findall(text):
+        slots[mark.decode()].add(slot.decode())
+    return {mark: frozenset(those) for mark, those in slots.items()}
+
+
+def _files(folder: Path) -> list[dict[str, frozenset[str]]]:
+    """Return the marks in each file of *folder*, which is whole, or this fails."""
+    texts = [file.read_bytes() for file in folder.glob("*.json")]
+    for text in texts:
+        json.loads(text)
+    return [_marks(text) for text in texts]

@@ -1,5 +1,6 @@
 """A site on a Kafka of its own, each role a process, which faults happen to."""
 
+import base64
 import contextlib
 import json
 import os
@@ -17,10 +18,14 @@ from broker.testing import make_alert
 from broker.trial.roles import Crew
 from broker.wire.alert_codec import encode_alert
 from faults.oracle import Oracle, Verdict
+from faults.posting import Posted
 
-UNIT, OTHER = "fiji-immigration", "samoa-police"
+UNIT = "fiji-immigration"
 #: Feeds whose partners collect files.
 COLLECTED = ("fiji-tcu-investigate", "samoa-tcu-investigate")
+#: Feed whose partner takes posts.
+POSTED = "ptccc-coordinate"
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 ROLES = ("accept", "route", "deliver")
 PATIENCE_SECONDS = 240
 
@@ -32,41 +37,67 @@ class Site:
         folder: For logs, data and what partners collect.
         nodes: Of Kafka.
         data: Where Kafka's data lies; below *folder* where it is None.
+
+    Attributes:
+        taken: Marks of the alerts that were taken since somebody last emptied it.
     """
+
+    roles = ROLES
 
     def __init__(self, folder, nodes=1, data=None):
         self.folder = folder
         self.kafka = LocalKafka(data or folder / "kafka", nodes=nodes, heap_mb=384)
         self.partitions = 2
-        self.folders = {feed: folder / "partners" / feed for feed in COLLECTED}
+        self.taken = []
+        self.folders = {feed: folder / "partners" / feed for feed in (*COLLECTED, POSTED)}
 
     def __enter__(self):
         for each in self.folders.values():
             each.mkdir(parents=True)
+        self.partner = Posted(self.folders[POSTED])
         self.kafka.start()
         self.crew = Crew(self.environment(), self.folder)
-        self._lali("topics", "apply")
-        feeds = list(load_bundle(shipped("policies") / "pacific").community.feeds)
-        self.oracle = Oracle(self.kafka.bootstrap_servers, "", feeds, self.folders)
-        for role in ROLES:
+        self.prepare()
+        self.oracle = Oracle(self.kafka.bootstrap_servers, "", self.feeds(), self.folders)
+        for role in self.roles:
             self.crew.start(role)
         return self
+
+    def prepare(self):
+        """Make what must be there before any role starts."""
+        self.lali("topics", "apply")
+
+    def feeds(self):
+        """Return the feeds in which an oracle can read what a release shows."""
+        return list(load_bundle(shipped("policies") / "pacific").community.feeds)
 
     def __exit__(self, *_):
         with contextlib.suppress(Exception):
             self.crew.stop()
         self.kafka.stop()
+        self.partner.stop()
+
+    def write_connectors(self):
+        """Write where each partner is now; return the file."""
+        file = self.folder / "connectors.toml"
+        lines = [
+            f'[{feed}]\ntype = "filedrop"\nsettings = {{ folder = {json.dumps(str(at))} }}\n'
+            for feed, at in self.folders.items()
+            if feed != POSTED
+        ]
+        url = f"http://127.0.0.1:{self.partner.port}/in"
+        lines += [
+            f'[{POSTED}]\ntype = "webhook"\n[{POSTED}.settings]\nurl = "{url}"\n'
+            'secret = { env = "FAULTS_SECRET" }\nallow_loopback = true\n'
+        ]
+        file.write_text("".join(lines))
+        return file
 
     def environment(self):
         """Return the settings of every role."""
-        connectors = self.folder / "connectors.toml"
-        connectors.write_text(
-            "".join(
-                f'[{feed}]\ntype = "filedrop"\nsettings = {{ folder = {json.dumps(str(at))} }}\n'
-                for feed, at in self.folders.items()
-            )
-        )
+        connectors = self.write_connectors()
         return {
+            "FAULTS_SECRET": SECRET,
             "LALI_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "LALI_PARTITIONS": str(self.partitions),
             "LALI_REPLICATION": str(self.kafka.replication),
@@ -78,8 +109,14 @@ class Site:
 
     def publish(self, count, unit=UNIT):
         """Publish *count* alerts of one label; return their marks."""
+        before = len(self.taken)
         with sending(self.kafka.bootstrap_servers) as send:
-            return [send(unit) for _ in range(count)]
+            for _ in range(count):
+                self.taken.append(send(unit))
+        return self.taken[before:]
+
+    def until_taken(self):
+        """Wait until an alert is taken: by Kafka at once, or never."""
 
     def write(self, topic, value, key=None, partition=None):
         """Write anything into a topic, as a fault, or somebody with the right, would."""
@@ -112,9 +149,11 @@ class Site:
             time.sleep(1)
         raise AssertionError("the site does not come to work")
 
-    def _lali(self, *words):
+    def lali(self, *words):
+        """Give a command, as an operator does; return what it printed."""
         environment = {**os.environ, **self.environment()}
-        subprocess.run([sys.executable, "-m", "broker", *words], check=True, env=environment)
+        command = [sys.executable, "-m", "broker", *words]
+        return subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE).stdout
 
 
 @contextlib.contextmanager
@@ -152,10 +191,14 @@ def judged(site, fault, tell, publishes=6):
         publishes: Alerts before, and in the middle of the fault.
     """
     name, happens = fault
-    marks = site.publish(publishes)
+    site.taken.clear()
+    site.publish(publishes)
     with happens(site), contextlib.suppress(Exception):
-        marks += site.publish(publishes)  # what nobody was told is there is not lost
-    seconds = site.settle(marks + site.publish(2, OTHER if publishes % 2 else UNIT))
+        site.publish(publishes)  # what nobody was told is there is not lost
+    site.until_taken()
+    site.publish(2)
+    marks = list(site.taken)
+    seconds = site.settle(marks)
     verdict = site.oracle.judge(marks) if seconds is None else _final(site, marks)
     tell(name, len(marks), verdict, seconds)
     return verdict, seconds
