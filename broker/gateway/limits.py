@@ -5,6 +5,8 @@ after the credential failed: a neighbour's failures never shut out who has a goo
 are in memory, so each process has its own.
 """
 
+from collections.abc import Sequence
+
 from limits import RateLimitItem, parse_many
 
 from broker.errors import SettingsInvalid
@@ -55,6 +57,16 @@ class Limiter:
         if wider := wider_site_of(address):
             _count(self._wider, wider)
 
+    def refuse_stranger(self, address: str) -> None:
+        """Refuse what comes from *address* if it has failed too often; count nothing.
+
+        Raises:
+            Problem: 429, with the seconds to wait.
+        """
+        _refuse([window.wait(site_of(address)) for window in self._sites])
+        if wider := wider_site_of(address):
+            _refuse([window.wait(wider) for window in self._wider])
+
 
 def _windows(rates: list[RateLimitItem], times: int = 1) -> list[MovingWindow]:
     return [MovingWindow(r.amount * times, r.get_expiry(), _REMEMBERED) for r in rates]
@@ -62,7 +74,11 @@ def _windows(rates: list[RateLimitItem], times: int = 1) -> list[MovingWindow]:
 
 def _count(windows: list[MovingWindow], name: str) -> None:
     for window in windows:
-        wait = window.hit(name)
+        _refuse([window.hit(name)])
+
+
+def _refuse(waits: Sequence[float | None]) -> None:
+    for wait in waits:
         if wait is not None:
             raise Problem(429, "RATE_LIMITED", retry_after=max(1.0, wait))
 

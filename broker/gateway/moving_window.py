@@ -33,11 +33,20 @@ class MovingWindow:
 
     def hit(self, name: str) -> float | None:
         """Count an event of *name*; return None, or the seconds to wait if it is one too many."""
-        now = self._clock()
         events = self._of(name)
+        wait = self._wait(events)
+        if wait is None:
+            events.append(self._clock())
+        return wait
+
+    def wait(self, name: str) -> float | None:
+        """Return what `hit` would, and count nothing."""
+        return self._wait(self._events.get(name, deque()))
+
+    def _wait(self, events: deque[float]) -> float | None:
+        now = self._clock()
         if len(events) == self._amount and events[0] > now - self._seconds:
             return events[0] + self._seconds - now
-        events.append(now)
         return None
 
     def _of(self, name: str) -> deque[float]:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from broker.gateway.bodies import read_body
 from broker.gateway.caller import Caller, admitted
 from broker.gateway.doors import Doors, doors_of
+from broker.gateway.identity.strict_json import read_object
 from broker.gateway.problems import documented
 from broker.gateway.schema_answers import (
     ANY,
@@ -180,7 +181,7 @@ def _add_lookup(routes: APIRouter) -> None:
 
 def _schema_in(body: bytes) -> object | None:
     try:
-        schema: object = json.loads(json.loads(body)["schema"])
+        schema: object = json.loads(read_object(body)["schema"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return schema

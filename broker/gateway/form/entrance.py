@@ -94,6 +94,14 @@ class Entrance:
             return Visitor(caller, session)
         return Visitor(caller, self.sessions.begin(caller.identity, self._now()), is_new=True)
 
+    def refuse_stranger(self, request: Request) -> None:
+        """Refuse who has failed too often, before anything of the request is read.
+
+        Raises:
+            Problem: 429.
+        """
+        self._doors.limiter.refuse_stranger(self._doors.doorkeeper.address(request.scope))
+
     def sign_in(self, request: Request, key: str) -> Visitor:
         """Return who holds *key*.
 

@@ -30,17 +30,21 @@ class Received:
 
 
 async def received(request: Request, entrance: Entrance) -> Received:
-    """Return what came with *request*.
+    """Return what came with *request*; who sent it is asked and counted before it is read.
+
+    What somebody typed who was signed out is read too, and kept: so often as a stranger may fail.
 
     Raises:
         Problem: As `fields_in` and `Entrance.visitor`.
     """
-    fields = await fields_in(request)
-    typed = typed_in(fields)
     try:
         visitor = entrance.visitor(request)
     except Problem as problem:
-        raise SignInFirst(problem, typed) if problem.status == 401 else problem from None
+        if problem.status != 401:
+            raise
+        raise SignInFirst(problem, typed_in(await fields_in(request))) from None
+    fields = await fields_in(request)
+    typed = typed_in(fields)
     token = fields.get("token", [""])[0]
     genuine = entrance.sessions.is_genuine(token, visitor.session)
     return Received(visitor, typed, genuine, confirmed=fields.get(CONFIRM) == ["YES"])

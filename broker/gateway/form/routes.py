@@ -64,6 +64,7 @@ def _add_sign_in(routes: APIRouter, entrance: Entrance) -> None:
 
     @routes.post("/report/sign-in")
     async def sign_in(request: Request) -> Response:
+        entrance.refuse_stranger(request)
         fields = await fields_in(request)
         return _signed_in(request, entrance, fields)
 
