@@ -4,7 +4,8 @@ The key is the alert's id, so one alert's revisions stay in order. The value is 
 framed Avro release; the header `idempotency-key` is the same in every repetition. To another
 machine it speaks TLS, and proves who it is by a password (SCRAM-SHA-512) or a certificate.
 
-Delivery guarantee: at least once; acknowledged by all in-sync replicas before the receipt.
+Delivery guarantee: at least once; acknowledged by all in-sync replicas before the receipt. What
+did not leave this machine soon after it was asked whether it may is asked for again.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from broker.clock import steady_seconds
 from broker.connector import ConnectorSettings, Secret, permitted
 from broker.errors import (
     KafkaUnavailable,
@@ -26,8 +28,11 @@ from broker.model.release import Receipt, Release
 from broker.wire.alert_codec import decode_release
 from broker.wire.connection import Connection
 from broker.wire.security import Security
-from broker.wire.sender import Sender
+from broker.wire.sender import TimelySender
 from connectors.address import is_loopback
+
+#: So long after it was asked for may a record leave: this process may be paused at any moment.
+_LEAVES_SECONDS = 2.0
 
 #: What each protocol needs; whatever else is given would be left unused, so it is refused.
 _NEEDS: Mapping[str, frozenset[str]] = {
@@ -122,7 +127,7 @@ class KafkaTopic:
         self._settings = settings
         self._feed = feed
         settings.connection()
-        self._sender: Sender | None = None
+        self._sender: TimelySender | None = None
 
     async def open(self) -> None:
         """Nothing is opened yet: the cluster may be down, and that is `deliver`'s to say."""
@@ -151,9 +156,11 @@ class KafkaTopic:
     async def _send(self, key: bytes, value: bytes, idempotency_key: bytes) -> str:
         try:
             sender = self._sender or await self._connected()
-            headers = [("idempotency-key", idempotency_key)]
+            topic, headers = self._settings.topic, [("idempotency-key", idempotency_key)]
+            await sender.ready(topic)
+            asked = steady_seconds()
             await permitted()  # connecting may have taken long
-            sent = await sender.send(self._settings.topic, key, value, headers)
+            sent = await sender.send_by(asked + _LEAVES_SECONDS, topic, key, value, headers)
         except SettingsInvalid:
             # The files were right when the role started: somebody is changing them now.
             raise RecipientUnavailable("CREDENTIALS_UNUSABLE") from None
@@ -164,9 +171,9 @@ class KafkaTopic:
             raise RecipientRefused(rejected.reason.value) from None
         return f"{sent.partition}:{sent.offset}"
 
-    async def _connected(self) -> Sender:
+    async def _connected(self) -> TimelySender:
         # Files are read anew, so that a renewed certificate counts from the next connection.
-        sender = Sender(self._settings.connection())
+        sender = TimelySender(self._settings.connection())
         await sender.start()
         self._sender = sender
         return sender

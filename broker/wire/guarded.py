@@ -14,7 +14,9 @@ from typing import Any
 import aiokafka.conn
 import structlog
 from aiokafka.conn import AIOKafkaConnection
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from broker.clock import steady_seconds
 
 log = structlog.get_logger()
 
@@ -32,6 +34,10 @@ class PlaintextAnywhere(str):
     __slots__ = ()
 
 
+class TooLate(KafkaError):  # type: ignore[misc]
+    """A request that may not leave any more: nothing of it was sent."""
+
+
 class GuardedConnection(AIOKafkaConnection):  # type: ignore[misc]
     """A connection to one broker."""
 
@@ -45,6 +51,16 @@ class GuardedConnection(AIOKafkaConnection):  # type: ignore[misc]
             _say_refused(int(time.monotonic() / _SAID_SECONDS), "PLAINTEXT_REFUSED")
             raise KafkaConnectionError("PLAINTEXT_REFUSED")
         return await super().connect()
+
+    def send(self, request: Any, expect_response: bool = True) -> Any:  # noqa: FBT001, FBT002
+        """Send *request*, where it is not too late for it (`broker.wire.timely`).
+
+        Raises:
+            TooLate: It is; this process may have been paused.
+        """
+        if steady_seconds() > getattr(request, "by", float("inf")):
+            raise TooLate
+        return super().send(request, expect_response)
 
     @staticmethod
     async def _read(self_ref: Any) -> None:

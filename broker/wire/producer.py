@@ -8,6 +8,7 @@ commit; any failure throws the producer away; producers are renewed long before 
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
@@ -222,15 +223,19 @@ def _look_at(future: "asyncio.Future[object]") -> None:
 
 def idempotent_producer(connection: Connection) -> Producer:
     """Return a producer for stages without transactions: acks=all, no duplicates by retry."""
-    return Producer(
+    return Producer(**idempotent_options(connection), linger_ms=5)
+
+
+def idempotent_options(connection: Connection) -> dict[str, Any]:
+    """Return what every producer without transactions is made with."""
+    return {
         **connection.options(),
-        enable_idempotence=True,
-        acks="all",
-        max_batch_size=BATCH_BYTES,
-        max_request_size=8 * ALERT_BYTES,
-        compression_type="zstd",
-        linger_ms=5,
-    )
+        "enable_idempotence": True,
+        "acks": "all",
+        "max_batch_size": BATCH_BYTES,
+        "max_request_size": 8 * ALERT_BYTES,
+        "compression_type": "zstd",
+    }
 
 
 async def start_producer(producer: Producer) -> None:

@@ -10,8 +10,11 @@ from aiokafka.structs import RecordMetadata
 
 from broker.errors import KafkaUnavailable, Rejected
 from broker.model.reason import Reason
+from broker.wire.bounded_producer import Producer
 from broker.wire.connection import Connection
+from broker.wire.guarded import TooLate
 from broker.wire.producer import idempotent_producer
+from broker.wire.timely import TimelyProducer
 from broker.wire.welcome import denied, unavailable
 
 _TOO_LARGE = (MessageSizeTooLargeError, RecordTooLargeError)
@@ -28,9 +31,9 @@ class Sent:
 class Sender:
     """An idempotent producer with ``acks=all``: a retry within it never makes a second record."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, producer: Producer | None = None) -> None:
         self._connection = connection
-        self._producer = idempotent_producer(connection)
+        self._producer = producer or idempotent_producer(connection)
         self._patience = 2 * connection.request_timeout_ms / 1000
 
     async def start(self) -> None:
@@ -53,7 +56,7 @@ class Sender:
             Rejected: ORIGINATOR_UNKNOWN; topics are created with their units only.
             KafkaUnavailable: The cluster did not answer.
         """
-        async with self._in_time():
+        async with self.in_time():
             cluster = await self._producer.client.fetch_all_metadata()
         if topic not in cluster.topics():
             raise Rejected(Reason.ORIGINATOR_UNKNOWN, "label.originator")
@@ -87,25 +90,63 @@ class Sender:
             Rejected: OVERSIZED.
             KafkaUnavailable: The queue did not move.
         """
-        async with self._in_time():
+        async with self.in_time():
             written = await self._producer.send(topic, value=value, key=key, headers=list(headers))
         return asyncio.create_task(self._settled(written))
 
     async def _settled(self, written: "asyncio.Future[RecordMetadata]") -> Sent:
-        async with self._in_time():
+        async with self.in_time():
             done = await written
         return Sent(done.partition, done.offset)
 
     @asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
+    async def in_time(self) -> AsyncIterator[None]:
+        """Wait for Kafka, and tell what it says in our words."""
         try:
             async with asyncio.timeout(self._patience):
                 yield
         except _TOO_LARGE:
             raise Rejected(Reason.OVERSIZED) from None
+        except TooLate:
+            raise KafkaUnavailable("TOO_LATE: it may not be sent any more") from None
         except (KafkaError, TimeoutError) as error:
             raise denied(error) or KafkaUnavailable(type(error).__name__) from None
 
     async def stop(self) -> None:
         """Send what is waiting and disconnect."""
         await self._producer.stop()
+
+
+class TimelySender(Sender):
+    """A sender of records that may leave until a moment only, one after the other."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._timely = TimelyProducer(connection)
+        super().__init__(connection, self._timely)
+
+    async def ready(self, topic: str) -> None:
+        """Have everything ready that sending to *topic* waits for, but the record.
+
+        Raises:
+            KafkaUnavailable: The cluster does not answer.
+        """
+        async with self.in_time():
+            await self._timely.ready(topic)
+
+    async def send_by(
+        self,
+        moment: float,
+        topic: str,
+        key: bytes,
+        value: bytes,
+        headers: Sequence[tuple[str, bytes]],
+    ) -> Sent:
+        """Send one record, as `send` does; nothing of it leaves after *moment*, steady seconds.
+
+        Raises:
+            Rejected: OVERSIZED.
+            KafkaUnavailable: TOO_LATE, and what `send` says. Stop this sender: it is of no more
+                use.
+        """
+        self._timely.by = moment
+        return await self.send(topic, key, value, headers)
