@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -132,6 +133,27 @@ async def test_an_organisation_sees_what_became_of_its_reports_and_takes_one_bac
     assert kinds[-1] == "RECALL"
     again = await person.post(f"/report/sent/{alert_id}/consent", {"token": confirm.token})
     assert again.status == 303
+
+
+async def test_c23_consent_can_be_withdrawn_by_form_before_the_latest_revision_is_seen(
+    behind, person, monkeypatch
+):
+    alert_id = await person.sent()
+    await behind.shown(alert_id, TCU_FEED, TCU)
+    await _until(person, alert_id, "Passed on")
+    confirm = await person.get(f"/report/sent/{alert_id}/consent")
+    holdings = behind.doors.holdings
+    before = {UUID(alert_id): holdings.peek(UUID(alert_id))}
+    label = draft(originator=UNIT, revision=2, message_type="UPDATE", alert_id=UUID(alert_id))
+    status, _, said = await behind.call("POST", "/v1/alerts", UNIT, json=label)
+    assert status == 202, said
+    monkeypatch.setattr(holdings, "peek", before.get)  # the gateway's ledger lags
+    done = await person.post(f"/report/sent/{alert_id}/consent", {"token": confirm.token})
+    monkeypatch.undo()
+
+    assert done.status == 303
+    await _until(person, alert_id, "Withdrawn")
+    assert [each["kind"] for each in await _recalled(behind, alert_id)][-1] == "RECALL"
 
 
 async def _until(person, alert_id, state):

@@ -6,7 +6,13 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from alert_sending import AVRO, send
+from delivering import producing
 from gatewaying import FEED, ORIGINATOR, UNIT_OF_FEED, Behind, draft, settings_of
+from region import again
+
+from broker.testing import make_alert
+from broker.wire.alert_codec import encode_alert
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
 
@@ -127,6 +133,32 @@ async def test_c23_a_cancel_needs_not_wait_until_its_alert_is_seen(behind, monke
     for each in (late_id, alert_id):
         await standing(behind, each, state="CANCELLED", feeds=0, recalled=8)
         await recalled(behind, each, FEED, UNIT_OF_FEED)
+
+
+@pytest.mark.parametrize("door", ["json", "avro", "kafka"])
+async def test_c23_an_update_that_withdraws_consent_needs_not_have_seen_the_latest(behind, door):
+    """Somebody else of the unit was quicker: the number is taken, the withdrawal counts."""
+    first = make_alert(originator=ORIGINATOR, consent="GIVEN")
+    alert_id = str(first.label.alert_id)
+    for alert in (first, again(first, 2), again(first, 3)):
+        assert (await send(behind, encode_alert(alert), AVRO))[0] == 202
+    late = again(first, 2, consent="WITHDRAWN")
+    if door == "kafka":
+        async with producing(behind.parts.connection("test")) as producer:
+            topic = behind.parts.topics.intake(ORIGINATOR)
+            await producer.send_and_wait(topic, encode_alert(late), key=alert_id.encode())
+    elif door == "avro":
+        assert (await send(behind, encode_alert(late), AVRO))[0] == 202
+    else:
+        written = draft(originator=ORIGINATOR, consent="WITHDRAWN")
+        said = {"alert_id": alert_id, "revision": 2, "message_type": "UPDATE"}
+        written["label"] |= said
+        assert (await send(behind, written))[0] == 202
+
+    body = await standing(behind, alert_id, state="CANCELLED", feeds=0)
+    assert body["recalled"] > 0
+    assert "QUARANTINED" not in {each["state"] for each in body["revisions"]}
+    await recalled(behind, alert_id, FEED, UNIT_OF_FEED)
 
 
 async def test_a_cancel_sent_twice_at_once_is_one_cancel(behind):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from broker.model.decision import Plan, Verdict
 from broker.model.reason import Reason
-from broker.pipeline.ledger import Holder
+from broker.pipeline.ledger import Holder, withdraws
 from broker.pipeline.retention import retention_ms
 from broker.policy.facts import Facts
 from broker.wire import record_bytes
@@ -92,6 +92,16 @@ class Known:
     embargo_until: int
     retention_ms: int
     decided: dict[Facts, Decided] = field(default_factory=dict)
+
+    @property
+    def cancels(self) -> bool:
+        """Whether it is a cancel."""
+        return self.message_type == "CANCEL"
+
+    @property
+    def withdraws(self) -> bool:
+        """Whether it says that a person's consent is withdrawn."""
+        return withdraws(self.view)
 
 
 class KnownLabels:
@@ -182,7 +192,9 @@ def _first(known: Known, decided: Decided, present: int, revision: int, layout: 
     )
 
 
-def later_tail(known: Known, decided: Decided, present: int, holders: tuple[Holder, ...]) -> bytes:
+def later_tail(
+    known: Known, decided: Decided, present: int, holders: tuple[Holder, ...], *, cancels: bool
+) -> bytes:
     """Return the end of the ledger entry of a later revision that *holders* hold."""
     return record_bytes.ledger_tail(
         known.distribution,
@@ -190,7 +202,7 @@ def later_tail(known: Known, decided: Decided, present: int, holders: tuple[Hold
         known.originator,
         decided.plan.digest,
         [holder._asdict() for holder in holders],
-        cancelled=known.message_type == "CANCEL",
+        cancelled=cancels,
     )
 
 

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from broker.model.reason import Reason
-from broker.wire.codec import Record
+from broker.wire.alert_bytes import AttributesIndex, View, read_attributes, read_head
+from broker.wire.codec import FRAME_BYTES, Record
+from broker.wire.cutting import OF_CUTTING
 from broker.wire.ledger_codec import Entry, Gone, IntakeMark, OwedMark, Unreadable, read_ledger
 
 
@@ -32,6 +34,7 @@ class Held(NamedTuple):
         cancelled: No later revision is taken.
         retain_until: Epoch ms after which the ledger forgets the alert.
         holders: Every feed that ever was released a revision. Equal ones are shared.
+        withdrawn: The latest revision says that consent is withdrawn.
     """
 
     revision: int
@@ -40,11 +43,12 @@ class Held(NamedTuple):
     cancelled: bool
     retain_until: int
     holders: tuple[Holder, ...]
+    withdrawn: bool = False
 
     def refusal(self, originator: str, revision: int, *, cancels: bool = False) -> Reason | None:
         """Return why another revision is not taken, or None; it is no repetition of this one.
 
-        A cancel is taken whatever its number: it never depends on having seen the latest.
+        What cancels is taken whatever its number: it never depends on having seen the latest.
         """
         if self.originator != originator:
             return Reason.ORIGINATOR_CHANGED
@@ -55,6 +59,11 @@ class Held(NamedTuple):
         if revision == self.revision:
             return Reason.REVISION_CONFLICT
         return Reason.ALREADY_CANCELLED if self.cancelled else None
+
+
+def withdraws(view: View) -> bool:
+    """Whether a label says that a person's consent is withdrawn."""
+    return str(view["consent"]) == "WITHDRAWN"
 
 
 #: Originator and intake partition.
@@ -79,6 +88,7 @@ class Ledger:
         self._shared: dict[tuple[Holder, ...], tuple[Holder, ...]] = {}
         self._to_sweep: list[bytes] = []
         self._unreadable: set[bytes] = set()
+        self._consents: AttributesIndex[bool] = AttributesIndex()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -157,7 +167,22 @@ class Ledger:
             cancelled=record["cancelled"],
             retain_until=record["retain_until"],
             holders=self.share(holders),
+            withdrawn=self._withdrawn(record["label"] + record["distribution"]),
         )
+
+    def _withdrawn(self, label: bytes) -> bool:
+        """Whether a label, with its distribution, says that consent is withdrawn."""
+        value = bytes(FRAME_BYTES) + label
+        try:
+            start = read_head(value)[3]
+            known = self._consents.find(value, start)
+            if known is None:
+                view, _, end = read_attributes(value, start)
+                known = withdraws(view)
+                self._consents.add(value[start:end], known)
+        except OF_CUTTING:
+            return False
+        return known
 
     def share(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
         """Return an equal tuple kept before, so that equal holders take memory once."""

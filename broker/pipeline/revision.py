@@ -16,19 +16,18 @@ class Arrival(Enum):
     REPEAT = auto()
     #: Its originator published the same once more.
     DUPLICATE = auto()
-    #: A cancel of an alert whose ledger entry cannot be read.
+    #: A cancel of an alert whose ledger entry cannot be read, or a withdrawal of its consent.
     BLIND_CANCEL = auto()
+    #: A withdrawal of consent that had not seen the latest revision: it ends it, as a cancel does.
+    WITHDRAWAL = auto()
 
 
 def arrival(ledger: Ledger, alert: Accepted, known: Known) -> Arrival | Reason:
     """Return how *alert* is taken, or why it is refused."""
     passed = alert.offset <= ledger.mark((known.originator, alert.partition))
-    cancels = known.message_type == "CANCEL"
+    cancels = known.cancels
     if ledger.is_unreadable(alert.alert_id):
-        if passed:
-            return Arrival.REPEAT
-        # Nobody knows who holds it: nothing of it may be released, but it may be taken back.
-        return Arrival.BLIND_CANCEL if cancels else Reason.LEDGER_UNREADABLE
+        return Arrival.REPEAT if passed else _blind(known)
     held = ledger.get(alert.alert_id)
     if held is None:
         return Arrival.NEW
@@ -39,7 +38,25 @@ def arrival(ledger: Ledger, alert: Accepted, known: Known) -> Arrival | Reason:
         return Arrival.REPEAT
     if held.digest == alert.digest:
         return Arrival.DUPLICATE
+    if _ends_unseen(held, alert, known):
+        return held.refusal(known.originator, alert.revision, cancels=True) or Arrival.WITHDRAWAL
     return held.refusal(known.originator, alert.revision, cancels=cancels) or Arrival.NEW
+
+
+def _blind(known: Known) -> Arrival | Reason:
+    """Nobody knows who holds it: nothing of it may be released, but it may be taken back."""
+    takes_back = known.cancels or known.withdraws
+    return Arrival.BLIND_CANCEL if takes_back else Reason.LEDGER_UNREADABLE
+
+
+def _ends_unseen(held: Held, alert: Accepted, known: Known) -> bool:
+    """Whether *alert* withdraws consent and had not seen the latest revision, which does not.
+
+    What that one shows nobody asked the person about again, and its own content is older: so all
+    of it is taken back (docs/decisions/0027).
+    """
+    is_late = alert.revision <= held.revision and not known.cancels
+    return is_late and known.withdraws and not held.withdrawn
 
 
 def placed(alert: Accepted, held: Held | None, *, cancels: bool) -> Accepted:

@@ -43,10 +43,7 @@ class _Decided(NamedTuple):
     decided: Decided
     projector: Projector
     releases: Releases | None
-
-    @property
-    def cancels(self) -> bool:
-        return self.known.message_type == "CANCEL"
+    cancels: bool
 
 
 class PartitionRouter:
@@ -124,10 +121,13 @@ class PartitionRouter:
                 self._quarantine(outbox, alert, known.originator, refusal)
             case Arrival.NEW:
                 self._decide(outbox, alert, known, self.ledger.get(alert.alert_id))
+            case Arrival.WITHDRAWAL:
+                held = self.ledger.get(alert.alert_id)
+                self._decide(outbox, alert, known, held, cancels=True)
             case Arrival.BLIND_CANCEL:
                 plan = self._known.decided(known, self._facts(alert, known)).plan
                 held = everybody(plan, alert, known.originator)
-                self._decide(outbox, alert, known, held)
+                self._decide(outbox, alert, known, held, cancels=True)
 
     def refuse(self, record: ConsumerRecord, outbox: Outbox, reason: Reason) -> None:
         """Quarantine one record of `alerts`, untouched, with *reason*, whatever it is."""
@@ -149,14 +149,18 @@ class PartitionRouter:
         for alert_id, held in self.ledger.sweep(self._records.now):
             self._records.forgotten(outbox, alert_id, held.holders)
 
-    def _decide(self, outbox: Outbox, alert: Accepted, known: Known, held: Held | None) -> None:
-        alert = placed(alert, held, cancels=known.message_type == "CANCEL")
+    def _decide(
+        self, outbox: Outbox, alert: Accepted, known: Known, held: Held | None,
+        *, cancels: bool = False,
+    ) -> None:  # fmt: skip
+        cancels = cancels or known.cancels
+        alert = placed(alert, held, cancels=cancels)
         decided = self._known.decided(known, self._facts(alert, known))
         if decided.failed:
             self._quarantine(outbox, alert, known.originator, Reason.POLICY_ERROR)
             return
         try:
-            routed = self._prepared(alert, known, decided)
+            routed = self._prepared(alert, known, decided, cancels=cancels)
         except Rejected as rejected:
             self._quarantine(outbox, alert, known.originator, rejected.reason)
             return
@@ -180,19 +184,21 @@ class PartitionRouter:
             self._records.plan(outbox, decided)
             self._plans_staged.add(digest)
 
-    def _prepared(self, alert: Accepted, known: Known, decided: Decided) -> _Decided:
+    def _prepared(
+        self, alert: Accepted, known: Known, decided: Decided, *, cancels: bool
+    ) -> _Decided:
         label_end = alert.start + known.label_length
         slots_start = alert.start + known.length
         projector = Projector(alert.value, alert.revision, label_end, slots_start, self._records.at)
         releases = None
-        if decided.audiences and known.message_type != "CANCEL":
+        if decided.audiences and not cancels:
             fanout = self._known.fanout
             releases = releases_of(alert, known, projector, self._sealer, fanout)
-        return _Decided(alert, known, decided, projector, releases)
+        return _Decided(alert, known, decided, projector, releases, cancels)
 
     def _write_first(self, outbox: Outbox, routed: _Decided) -> None:
         """Write a first revision: nobody holds anything, so most bytes are known before."""
-        alert, known, decided, projector, releases = routed
+        alert, known, decided, projector, releases, _ = routed
         if releases is not None:
             for audience in decided.audiences:
                 self.owed.write(releases, outbox, projector, audience)
@@ -204,7 +210,7 @@ class PartitionRouter:
 
     def _write_later(self, outbox: Outbox, routed: _Decided, held: Held | None) -> None:
         """Write an update or a cancel: decided anew, and recalled from who may no longer."""
-        alert, known, decided, projector, releases = routed
+        alert, known, decided, projector, releases, cancels = routed
         recalls, now = self._recalls, self._records.now
         if self.ledger.is_staged(alert.alert_id):
             outbox.seal()  # the revision before is in the same transaction, and comes first
@@ -216,11 +222,13 @@ class PartitionRouter:
         recalled = recalls.write(outbox, alert, gone, now)
         holders |= released | recalled
         kept = self.ledger.share(tuple(sorted(holders.values())))
-        tail = later_tail(known, decided, projector.present, kept)
+        tail = later_tail(known, decided, projector.present, kept, cancels=cancels)
         self._stage(outbox, routed, tail, kept)
         feeds = sorted([*narrowed, *recalled])
-        self._records.later_decided(outbox, alert, known, decided, feeds, projector.present)
-        self._tally.later(known, decided, list(released), feeds)
+        self._records.later_decided(
+            outbox, alert, known, decided, feeds, projector.present, cancels=cancels
+        )
+        self._tally.later(known, decided, list(released), feeds, cancels=cancels)
 
     def _release(self, outbox: Outbox, routed: _Decided) -> dict[str, Holder]:
         released: dict[str, Holder] = {}
@@ -241,7 +249,10 @@ class PartitionRouter:
         alert, known = routed.alert, routed.known
         until = retain_until(known.retention_ms, self._records.now)
         self._records.ledger_entry(outbox, alert, known, until, tail)
-        held = Held(alert.revision, alert.digest, known.originator, routed.cancels, until, holders)
+        held = Held(
+            alert.revision, alert.digest, known.originator, routed.cancels, until, holders,
+            known.withdraws,
+        )  # fmt: skip
         self.ledger.stage(alert.alert_id, held)
 
     def _note_duplicate(self, outbox: Outbox, alert: Accepted, originator: str) -> None:

@@ -98,14 +98,19 @@ class RouteRecords:
         decided: Decided,
         recalled: list[str],
         present: int,
+        *,
+        cancels: bool,
     ) -> None:
-        """Write that a later revision was decided, and who must give it back."""
+        """Write that a later revision was decided, and who must give it back.
+
+        What is taken as a cancel is recorded as one: it discloses nothing, whatever its plan says.
+        """
         entry = {
             **self._entry(alert.digest[:16], "DECIDED", known.originator, alert),
             "alert_digest": alert.digest,
             "recalled": recalled,
             "present": present,
-            "message_type": known.message_type,
+            "message_type": "CANCEL" if cancels else known.message_type,
             "bundle_digest": decided.plan.bundle_digest,
             "plan_digest": decided.plan.digest,
         }

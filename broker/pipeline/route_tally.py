@@ -14,7 +14,7 @@ class RouteTally:
 
     def __init__(self) -> None:
         self._firsts: list[tuple[Known, Decided]] = []
-        self._later: list[tuple[Known, Decided, Sequence[str], Sequence[str]]] = []
+        self._later: list[tuple[Known, Decided, Sequence[str], Sequence[str], bool]] = []
         self._duplicates: list[str] = []
         self._quarantined: list[str] = []
 
@@ -23,10 +23,11 @@ class RouteTally:
         self._firsts.append((known, decided))
 
     def later(
-        self, known: Known, decided: Decided, released: Sequence[str], recalled: Sequence[str]
-    ) -> None:
+        self, known: Known, decided: Decided, released: Sequence[str], recalled: Sequence[str],
+        *, cancels: bool,
+    ) -> None:  # fmt: skip
         """Note an update or a cancel, with the feeds that received it or its recall."""
-        self._later.append((known, decided, released, recalled))
+        self._later.append((known, decided, released, recalled, cancels))
 
     def duplicate(self, originator: str) -> None:
         """Note a revision that was published once more."""
@@ -47,9 +48,9 @@ class RouteTally:
         routed.duplicates.update(self._duplicates)
         routed.quarantined.update(self._quarantined)
         self._count_firsts(routed)
-        for known, decided, released, recalled in self._later:
+        for known, decided, released, recalled, cancels in self._later:
             routed.accepted[known.originator] += 1
-            _count_decisions(routed, decided, 1, cancels=known.message_type == "CANCEL")
+            _count_decisions(routed, decided, 1, cancels=cancels)
             routed.releases.update(released)
             routed.recalls.update(recalled)
         self.forget()
@@ -62,7 +63,7 @@ class RouteTally:
         for name, (known, decided) in groups.items():
             count = times[name]
             routed.accepted[known.originator] += count
-            cancels = known.message_type == "CANCEL"
+            cancels = known.cancels
             _count_decisions(routed, decided, count, cancels=cancels)
             for audience in () if cancels else decided.audiences:
                 for feed in audience.feeds:
