@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from broker.errors import Rejected
 from broker.model.alert import Alert
-from broker.model.codes import MessageType
+from broker.model.codes import Consent, MessageType
 from broker.model.label import Label
 from broker.model.reason import Reason
 from broker.pipeline.content_check import refuse_content
@@ -17,7 +17,7 @@ from broker.pipeline.unseal import Unsealed, Unsealer
 from broker.wire import codec
 from broker.wire.alert_codec import decode_alert
 from broker.wire.batches import Unreadable
-from broker.wire.consumer import ConsumerRecord
+from broker.wire.consumer import LOG_APPEND_TIME, ConsumerRecord
 
 #: Headers in which other clients name a schema. They choose nothing; one that differs from
 #: the frame means that somebody else would read the record as something else.
@@ -49,7 +49,8 @@ def accept(
     Args:
         record: What was published.
         originator: The unit that the topic belongs to.
-        now: Epoch milliseconds.
+        now: Epoch milliseconds; where the broker dated the record, its times are compared with
+            that instead: read again, however late, the same record comes to the same end.
         unsealer: Verifies and opens; None where protection is off.
 
     Raises:
@@ -64,24 +65,30 @@ def accept(
         raise Rejected(Reason.KEY_DIFFERS)
     if alert.label.originator != originator:
         raise Rejected(Reason.ORIGINATOR_DIFFERS, "label.originator")
-    check_label(alert.label, now)
-    check_life(alert.label, alert.distribution, now)
+    arrived = record.timestamp if record.timestamp_type == LOG_APPEND_TIME else now
+    check_label(alert.label, arrived)
+    check_life(alert.label, alert.distribution, arrived)
     refuse_content(alert)
     return Checked(alert, unsealed.forwarded if unsealed else record.value, unsealed)
 
 
 def check_label(label: Label, now: int) -> None:
-    """Check that what *label* says can be acted on at *now*, epoch milliseconds.
+    """Check that what *label* says could be acted on when it came at *now*, epoch milliseconds.
 
     Raises:
         Rejected: CODE_UNKNOWN or EXPIRED_ON_ARRIVAL.
     """
     if label.message_type is MessageType.UNKNOWN:
         raise Rejected(Reason.CODE_UNKNOWN, "label.message_type")
-    # A cancel is taken however late: whoever holds the alert must learn of it.
-    cancels = label.message_type is MessageType.CANCEL
-    if not cancels and label.expires_at.timestamp() * 1000 <= now:
+    # What takes back is taken however late: whoever holds the alert must learn of it.
+    if not takes_back(label) and label.expires_at.timestamp() * 1000 <= now:
         raise Rejected(Reason.EXPIRED_ON_ARRIVAL, "label.expires_at")
+
+
+def takes_back(label: Label) -> bool:
+    """Whether *label* cancels its alert, or says of an earlier one that consent is withdrawn."""
+    withdraws = label.message_type is MessageType.UPDATE and label.consent is Consent.WITHDRAWN
+    return withdraws or label.message_type is MessageType.CANCEL
 
 
 def _check_headers(record: ConsumerRecord) -> None:

@@ -15,9 +15,8 @@ from aiokafka.errors import KafkaError
 
 from broker.errors import KafkaUnavailable
 from broker.wire.connection import Connection
+from broker.wire.consumer import LOG_APPEND_TIME
 from broker.wire.welcome import denied
-
-_LOG_APPEND_TIME = 1
 
 
 class Reading(NamedTuple):
@@ -63,7 +62,7 @@ async def _ask(
     sent = await producer.send(partition.topic, b"", partition=partition.partition)
     written = await sent
     after = clock()
-    if written.timestamp_type != _LOG_APPEND_TIME:
+    if written.timestamp_type != LOG_APPEND_TIME:
         raise KafkaUnavailable("CLOCK_UNKNOWN: topics do not take brokers' times: topics apply")
     leader = producer.client.cluster.leader_for_partition(partition)
     return Reading(leader, written.timestamp - after, written.timestamp - before)

@@ -17,6 +17,7 @@ from broker.wire.connection import Connection
 from broker.wire.gaps import GapConsumer, new_gap_consumer
 
 __all__ = [
+    "LOG_APPEND_TIME",
     "PATIENT_MS",
     "Consumer",
     "ConsumerRecord",
@@ -30,6 +31,9 @@ __all__ = [
 
 #: A consumer of a group, for annotations outside this package.
 Consumer = GapConsumer
+
+#: Type of the moment in a record that its broker dated, and not its writer.
+LOG_APPEND_TIME = 1
 
 #: A recipient may be away for days: a delivery that waits is no dead consumer. Heartbeats
 #: still prove that the process lives.
