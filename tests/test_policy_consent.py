@@ -1,5 +1,6 @@
 """Who spoke in confidence or without consent, and of whom, must never reach those outside."""
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pacific_decider import COMMUNITY, COUNTRIES, DECIDER, FEEDS, FEW, URGENT, released, unit_of
@@ -57,15 +58,33 @@ def test_no_immigration_feed_ever_sees_a_victim_that_civil_society_told_of(view)
 def test_without_consent_nobody_outside_learns_who_spoke_or_of_whom(view, consent):
     originator = COMMUNITY.units[view["originator"]]
     # Policy 4: where an agency was told of a child, its best interests stand in place of consent,
-    # at the desk that protects it; and even there nobody learns who spoke.
+    # at the desk that protects it; and even there nobody learns who spoke. Somebody of unknown
+    # age may be an adult, who can be asked.
     told_agency = originator.kind.value != "CIVIL_SOCIETY" and view["source_type"] in (
         "HOTLINE", "VICTIM",
     )  # fmt: skip
     for feed, seen in released(view | {"consent": consent}):
-        protects = view["minor"] != "NO" and "child-protection" in unit_of(feed).duties
+        protects = view["minor"] == "YES" and "child-protection" in unit_of(feed).duties
         best_interests = told_agency and protects and "source" not in seen
         inside = unit_of(feed).organisation == originator.organisation
         assert inside or best_interests or not seen & TELLS_WHO
+
+
+@pytest.mark.parametrize("source_type", ["HOTLINE", "VICTIM", "CIVIL_SOCIETY", "UNKNOWN"])
+@pytest.mark.parametrize("consent", ["REFUSED", "NOT_ASKED", "NOT_CAPABLE", "NOT_APPLICABLE"])
+def test_10_18_a_name_for_red_tells_nobody_who_spoke_of_a_child(source_type, consent):
+    every = tuple(sorted(COMMUNITY.units))
+    told = ordinary(
+        originator="fiji-police", source_type=source_type, consent=consent, minor="YES", tlp="RED",
+        named_recipients=every, releasable_to=every, consent_scope=tuple(codes.RecipientClass),
+    )  # fmt: skip
+    seen = {feed: parts for feed, parts in released(told) if unit_of(feed).country != "FJ"}
+
+    assert "samoa-child-protection-desk" in seen
+    # A hotline's and the child's own words reach the desk; who spoke reaches nobody.
+    direct = source_type in ("HOTLINE", "VICTIM")
+    assert ("victims" in seen["samoa-child-protection-desk"]) is direct
+    assert [feed for feed, parts in seen.items() if "source" in parts] == []
 
 
 @FEW

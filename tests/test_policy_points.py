@@ -13,7 +13,7 @@ from broker.policy.cases import read_cases
 from broker.policy.proof.properties import read_properties
 
 #: Point → the properties that guard it. Points that promise that somebody does receive (3, 14,
-#: 17, 18, 20) cannot be said as what may be: cases and ordinary alerts hold them.
+#: 17, 20) cannot be said as what may be: cases and ordinary alerts hold them.
 GUARDS = {
     1: ("border-desks-and-suspects", "customs-names-out-of-agencies-alone"),
     2: ("strict-stays-in-its-organisation",),
@@ -28,6 +28,7 @@ GUARDS = {
     12: ("no-onward-shows-no-person",),
     13: ("enforcement-sees-no-more-than-the-border",),
     16: ("withdrawn-takes-it-from-everybody", "refused-or-withdrawn"),
+    18: ("who-spoke-in-confidence",),
     19: ("a-guardian-consents-for-a-child",),
     21: ("the-excluded-receive-nothing",),
     22: ("to-observe-is-not-to-enforce",),
