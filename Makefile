@@ -4,7 +4,7 @@
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help setup demo up test check bench fuzz faults prove-cedar clean
+.PHONY: help setup demo up test check bench fuzz faults prove-cedar policy-million clean
 
 help:            ## what can be made
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): [^#]*##/  make \1\t/' | expand -t 16
@@ -38,6 +38,9 @@ faults: setup    ## every fault on a real Kafka: what is lost, doubled, shown, a
 
 prove-cedar: setup ## the policy's properties once more, by Cedar's own analysis (needs Rust)
 	@deploy/prove/cedar.sh $(ARGS)
+
+policy-million: setup ## the engine asked a million times against an independent evaluator
+	@$(BIN)/python -m benchmarks.million $(ARGS)
 
 clean:           ## remove what was made here
 	rm -rf .venv .lali .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
