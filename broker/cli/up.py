@@ -16,7 +16,7 @@ from broker.collector import keep_apart
 from broker.errors import SettingsInvalid
 from broker.gateway.first_steps import curl_lines
 from broker.gateway.identity.development import make_development_keys
-from broker.keys import init_keys
+from broker.keys import agree_to_shipped, init_keys
 from broker.logs import configure_logs
 from broker.observed import observed
 from broker.policy.bundle import load_bundle
@@ -52,7 +52,7 @@ def up(*, secure: Annotated[bool, Parameter(negative="")] = False) -> None:
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     folder = (settings.data_folder / ("kafka-secure" if secure else "kafka")).resolve()
     cluster = LocalKafka(folder, heap_mb=settings.heap_mb, secure=secure)
-    with _alone(settings.data_folder), cluster as kafka:
+    with _alone(settings.data_folder), _bundle_agreed(settings), cluster as kafka:
         note_running(settings.data_folder, running(kafka, secure=secure))
         try:
             _make_keys(settings)
@@ -96,6 +96,17 @@ def _make_keys(settings: Settings) -> None:
         )
     if settings.protection != "off":
         KeyRenewal(KeyFolder(settings.key_folder())).look()  # before anybody needs them
+
+
+@contextmanager
+def _bundle_agreed(settings: Settings) -> Iterator[None]:
+    """Know that the bundle may decide before Kafka is started, not behind "Lali is up"."""
+    if (digest := agree_to_shipped(settings)) is not None:
+        Console(stderr=True).print(
+            f"[yellow]Agreed to the bundle of this version[/], {digest[:12]}, by both officers "
+            "for development."
+        )
+    yield
 
 
 @contextmanager

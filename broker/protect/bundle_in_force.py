@@ -65,7 +65,10 @@ class BundleInForce:
         approved, wanted = self.approved(), digest.hex()
         if approved is not None and approved.change.digest == wanted:
             return
-        agreed = "`lali change propose-bundle`, then another officer: `lali change approve`"
+        agreed = (
+            "`lali change propose-bundle --officer ONE`, then with the id that it prints "
+            "`lali change approve ID --officer ANOTHER`"
+        )
         if approved is None:
             raise SettingsInvalid(f"bundle {wanted[:12]}: {Reason.NOT_APPROVED}: {agreed}")
         raise SettingsInvalid(
