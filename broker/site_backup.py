@@ -15,7 +15,7 @@ import sqlite3
 import tarfile
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,7 +87,26 @@ def back_up(
         made = [_write(archive, dict(_plain(settings, kafka=kafka)), {**known, "secret": False})]
         if keys is not None:
             made.append(_write(keys, dict(_secret(settings)), {**known, "secret": True}))
-        return made
+    _note(settings, made[0].made_at)
+    return made
+
+
+def last_backup(settings: Settings) -> datetime | None:
+    """Return when a backup of this site was last made, as far as this machine knows."""
+    try:
+        noted = json.loads(_noted(settings).read_text())
+        return datetime.fromisoformat(noted["made_at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _note(settings: Settings, made_at: datetime) -> None:
+    with suppress(OSError):  # the archives are there; only `lali doctor` misses the note
+        write_private(_noted(settings), json.dumps({"made_at": made_at.isoformat()}).encode())
+
+
+def _noted(settings: Settings) -> Path:
+    return settings.data_folder / "last-backup.json"
 
 
 def _plain(settings: Settings, *, kafka: bool) -> Iterator[tuple[str, Path]]:

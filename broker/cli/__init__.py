@@ -88,6 +88,10 @@ _COMMANDS = {
         "broker.cli.topics:app",
         "The topics that this community needs.",
     ),
+    "doctor": (
+        "broker.cli.doctor:doctor",
+        "One look at this site: what is wrong, what soon will be, what to do.",
+    ),
     "backup": (
         "broker.cli.backup:backup",
         "What is this site's own, into an archive; keys apart.",
