@@ -1,11 +1,13 @@
-"""Whether this process and the cluster agree on how alerts are spread over partitions.
+"""Whether this process and the cluster agree on partitions, and on whether alerts are sealed.
 
 An alert's partition follows from its id and the number of partitions. A process that counts
 otherwise looks for it in the wrong place: a cancel would recall nobody. So no role starts before
-it has compared.
+it has compared, and no command reads the log, sets rights or follows a feed. A role without
+protection where it is required would take what nobody has signed.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
@@ -30,16 +32,31 @@ class Role(Protocol):
         """Ask it to end."""
 
 
-async def require_partitions(connection: Connection, topics: Topics) -> bool:
+async def require_partitions(
+    connection: Connection, topics: Topics, seen: Sequence[str] = (), *, protected: bool = True
+) -> bool:
     """Check that the cluster has as many partitions as *topics* says; return whether it knows.
 
     What may not be seen, or is not there yet, says nothing: there is nothing to disagree with.
 
+    Args:
+        connection: As whoever asks.
+        topics: What is set.
+        seen: Topics keyed by alert that whoever asks may see, where it sees no others.
+        protected: Whether this process has protection, or needs none.
+
     Raises:
-        SettingsInvalid: It has another number.
+        SettingsInvalid: It has another number, or requires protection.
         KafkaUnavailable: It does not answer.
     """
-    found = await partitions_of(connection, [topics.alerts, topics.ledger])
+    asked = [topics.alerts, topics.ledger, topics.protected, *seen]
+    found = await partitions_of(connection, asked)
+    if not protected and any(each.topic == topics.protected for each in found):
+        raise SettingsInvalid(
+            "LALI_PROTECTION is off, and this hub requires protection (PROTECTION_DIFFERS): set it "
+            f"to required; where it was switched off for good, delete the topic {topics.protected}"
+        )
+    found = [each for each in found if each.topic != topics.protected]
     counts = {topic: sum(each.topic == topic for each in found) for topic, _ in found}
     for topic, count in sorted(counts.items()):
         if count != topics.partitions:
@@ -60,11 +77,20 @@ class Agreed:
         connection: As it connects.
         topics: Its topics.
         waits: Whether it runs only once they agree, or ends as soon as they differ.
+        protected: Whether this process has protection.
     """
 
     def __init__(
-        self, name: str, role: Role, connection: Connection, topics: Topics, *, waits: bool = True
+        self,
+        name: str,
+        role: Role,
+        connection: Connection,
+        topics: Topics,
+        *,
+        waits: bool = True,
+        protected: bool = True,
     ) -> None:
+        self._protected = protected
         self._name = name
         self._waits = waits
         self._said: set[str] = set()
@@ -107,7 +133,9 @@ class Agreed:
     async def _compare(self) -> None:
         while not self._stopping.is_set():
             try:
-                is_known = await require_partitions(self._connection, self._topics)
+                is_known = await require_partitions(
+                    self._connection, self._topics, protected=self._protected
+                )
                 self._say_reached()
                 if is_known:
                     return

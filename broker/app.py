@@ -85,6 +85,11 @@ class Parts:
         """
         return make_protection(self.settings, self.bundle, self.community)
 
+    @property
+    def is_protected(self) -> bool:
+        """Whether alerts must be signed and sealed."""
+        return self.settings.protection != "off"
+
     def connection(self, role: str) -> Connection:
         """Return how *role* reaches the cluster, as its own principal where there are several.
 
@@ -123,27 +128,46 @@ class Parts:
         """Return who may do what in this community's topics."""
         feeds = {feed.id: feed.unit for feed in self.community.listed.values()}
         publishers = tuple(self.community.publishers())
-        return Access(self.topics, publishers, feeds, tuple(sorted(self.community.units)))
+        units = tuple(sorted(self.community.units))
+        return Access(self.topics, publishers, feeds, units, protected=self.is_protected)
 
     def specs(self) -> list[TopicSpec]:
         """Return every topic that this community needs."""
         feeds = list(self.community.listed)
-        return self.topics.specs(self.community.publishers(), feeds, self.settings.replication)
+        return self.topics.specs(
+            self.community.publishers(),
+            feeds,
+            self.settings.replication,
+            protected=self.is_protected,
+        )
 
     def agreed(self, name: str, role: Role) -> Role:
-        """Return *role*, called *name*, as one that compares its partitions with the cluster's.
+        """Return *role*, called *name*, as one that compares partitions and protection first.
 
         The gateway serves before Kafka answers, so it does not wait: it ends when they differ.
         """
-        return Agreed(name, role, self.connection(name), self.topics, waits=name != "gateway")
+        waits, connection = name != "gateway", self.connection(name)
+        protected = self.is_protected
+        return Agreed(name, role, connection, self.topics, waits=waits, protected=protected)
+
+    async def compare(self, role: str) -> None:
+        """Make sure, as *role* connects, that the cluster counts partitions as is set here.
+
+        Raises:
+            SettingsInvalid: It has another number.
+            KafkaUnavailable: It does not answer.
+        """
+        await require_partitions(self.connection(role), self.topics)
 
     async def apply_topics(self) -> list[str]:
         """Create the topics that are missing; return their names.
 
         Raises:
-            SettingsInvalid: Those that are there have another number of partitions.
+            SettingsInvalid: Those that are there have another number of partitions, or this hub
+                requires protection, which is off here.
         """
-        await require_partitions(self.connection("topics"), self.topics)
+        connection = self.connection("topics")
+        await require_partitions(connection, self.topics, protected=self.is_protected)
         return await apply_topics(
             self.connection("topics"), self.specs(), self.settings.replication
         )

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from broker.agreement import require_partitions
 from broker.app import Parts
 from broker.errors import SettingsInvalid
 from broker.private_files import Passwords
@@ -61,13 +62,16 @@ def provision(parts: Parts, rotate: list[str] | None = None) -> Applied:
     Raises:
         KafkaRefused: We are not let in, or may not do this.
         KafkaUnavailable: The cluster does not answer.
-        SettingsInvalid: No folder for passwords is set.
+        SettingsInvalid: No folder for passwords is set, or the cluster has another number of
+            partitions.
     """
     connection = connection_as(parts.settings, "lali-secure", ADMIN)
     passwords, access = passwords_of(parts), parts.rights()
     settings = parts.settings
     quotas = Quotas(settings.unit_producer_bytes, settings.unit_consumer_bytes)
     asyncio.run(require_welcome(connection))
+    # Route's transactional ids are counted by partitions: rights for another number would stop it.
+    asyncio.run(require_partitions(connection, parts.topics))
     with wide_client(connection) as client:
         # Rights first: one too many is gone before anything else can fail.
         acls = apply_acls(client, access)
@@ -89,10 +93,11 @@ def check(parts: Parts) -> Checked:
     Raises:
         KafkaRefused: The administrator is not let in.
         KafkaUnavailable: The cluster does not answer.
-        SettingsInvalid: A password is missing.
+        SettingsInvalid: A password is missing, or the cluster has another number of partitions.
     """
     connection = connection_as(parts.settings, "lali-secure", ADMIN)
     asyncio.run(require_welcome(connection))
+    asyncio.run(require_partitions(connection, parts.topics))
     with wide_client(connection) as client:
         foreign = foreign_rights(client, parts.rights())
     credentials = parts.settings.in_effect().credentials

@@ -1,17 +1,24 @@
 """C29: a process that counts partitions otherwise than the cluster does not start."""
 
 import asyncio
+import dataclasses
+import uuid
 
 import pytest
 from aiokafka.errors import NodeNotReadyError
+from secured import provisioned
 
 from broker.agreement import Agreed, require_partitions
 from broker.errors import KafkaUnavailable, SettingsInvalid
+from broker.provisioning import check, provision
 from broker.wire import admin
 from broker.wire.admin import apply_topics
 from broker.wire.connection import Connection
+from broker.wire.identity import ADMIN, connection_as
+from broker.wire.provision import foreign_rights
 from broker.wire.tail import partitions_of
 from broker.wire.topics import Topics
+from broker.wire.wide_client import wide_client
 
 
 class Role:
@@ -112,3 +119,64 @@ async def test_b20_a_role_that_starts_while_kafka_is_frozen_does_not_end(
 
     assert not done
     assert running.exception() is None
+
+
+def _commands(feed):
+    return [
+        ["flows"],
+        ["trace", str(uuid.uuid4())],
+        ["quarantine", "list"],
+        ["feed", "owed", feed],
+        ["dead-letters", "list", feed],
+        ["subscribe", feed, "--once"],
+        ["topics", "apply"],
+        ["restore", "--check"],
+    ]
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("number", range(8))
+def test_c29_a_command_with_another_number_of_partitions_is_refused(
+    lali, monkeypatch, kafka, topics, number
+):
+    feed = "samoa-tcu-investigate"
+    words = _commands(feed)[number]
+    asyncio.run(apply_topics(Connection(kafka), topics.specs([], [feed])))
+    monkeypatch.setenv("LALI_BOOTSTRAP_SERVERS", kafka)
+    monkeypatch.setenv("LALI_TOPIC_PREFIX", topics.prefix)
+    monkeypatch.setenv("LALI_PARTITIONS", str(topics.partitions + 1))
+
+    code, out, err = lali(*words)
+
+    assert code != 0
+    said = " ".join((out + err).split())
+    assert "PARTITIONS_DIFFER" in said
+    assert f"set LALI_PARTITIONS={topics.partitions} for every process" in said
+
+
+@pytest.mark.kafka
+def test_c29_rights_are_neither_set_nor_asked_for_another_number_of_partitions(secure_kafka):
+    parts = provisioned(secure_kafka, f"t{uuid.uuid4().hex[:8]}.")
+    prefix = parts.topics.prefix
+    other = dataclasses.replace(parts, topics=Topics(prefix, parts.topics.partitions + 1))
+
+    for act in (provision, check):
+        with pytest.raises(SettingsInvalid, match="PARTITIONS_DIFFER"):
+            act(other)
+    with wide_client(connection_as(parts.settings, "test", ADMIN)) as client:
+        assert foreign_rights(client, parts.rights()) == []
+    with pytest.raises(SettingsInvalid, match="PARTITIONS_DIFFER"):  # as the role that reads it
+        asyncio.run(other.compare("audit"))
+
+
+@pytest.mark.kafka
+async def test_c37_a_role_without_protection_never_runs_where_it_is_required(connection, topics):
+    await apply_topics(connection, topics.specs([], [], protected=True))
+    assert await require_partitions(connection, topics)
+
+    for waits in (True, False):
+        role = Role()
+        agreed = Agreed("accept", role, connection, topics, waits=waits, protected=False)
+        with pytest.raises(SettingsInvalid, match="PROTECTION_DIFFERS"):
+            await asyncio.wait_for(agreed.run(), 60)
+        assert role.stopped.is_set() or not role.ran

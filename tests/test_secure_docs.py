@@ -54,11 +54,12 @@ def test_the_table_of_rights_is_that_of_the_code():
         assert _held(principal, Kind.TOPIC, Operation.READ) == read
         assert _held(principal, Kind.TOPIC, Operation.WRITE) == write
         assert _held(principal, Kind.TOPIC, Operation.CREATE) <= create
-        assert _held(principal, Kind.TOPIC, Operation.DESCRIBE) == create
+        assert _held(principal, Kind.TOPIC, Operation.DESCRIBE) == create | {"protected"}
         assert _held(principal, Kind.GROUP, Operation.READ) == groups
         assert _held(principal, Kind.TRANSACTION, Operation.WRITE) == transactions
     assert _held("role.topics", Kind.TOPIC, Operation.CREATE) == set(ACCESS.topic_names())
-    assert _held("role.officer", Kind.TOPIC, Operation.CREATE) == set()
+    for name in ("role.officer", "role.audit"):
+        assert _held(name, Kind.TOPIC, Operation.CREATE) == set()
     assert _held("role.officer", Kind.GROUP, Operation.DESCRIBE) == {"lali.accept"}
 
 

@@ -11,6 +11,7 @@ from broker.settings import load_settings
 def read_log(client_id: str) -> AuditLog:
     """Return the audit log as it stands now."""
     parts = make_parts(load_settings())
+    asyncio.run(parts.compare(client_id))
     log = asyncio.run(read_audit(parts.connection(client_id), parts.topics))
     if log.unreadable:
         sys.stderr.write(

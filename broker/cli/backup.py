@@ -89,6 +89,7 @@ def restore_site(
 
 async def _compared(settings: Settings, console: Console) -> Apart:
     parts = make_parts(settings)
+    await parts.compare("judge")
     entries = (await read_audit(parts.connection("audit"), parts.topics)).of("ERASED")
     erased = [entry.alert_id.bytes for entry in entries if entry.alert_id is not None]
     at = int(datetime.now(UTC).timestamp() * 1000)

@@ -1,5 +1,6 @@
 """Send deliver a command about a feed, and have the audit log say who did, and why."""
 
+import asyncio
 import hashlib
 import re
 from uuid import UUID
@@ -26,11 +27,13 @@ def parts_for(feed: str) -> Parts:
     """Return the parts of a deployment that has *feed*.
 
     Raises:
-        SettingsInvalid: There is no such feed.
+        SettingsInvalid: There is no such feed, or the cluster has another number of partitions.
+        KafkaUnavailable: The cluster does not answer.
     """
     parts = make_parts(load_settings())
     if feed not in parts.community.feeds:
         raise SettingsInvalid(f"there is no feed {feed}")
+    asyncio.run(parts.compare("command"))
     return parts
 
 

@@ -158,7 +158,9 @@ def _as_json(kept: Kept) -> dict[str, Any]:
 
 
 def _parts() -> Parts:
-    return make_parts(load_settings())
+    parts = make_parts(load_settings())
+    asyncio.run(parts.compare("quarantine"))
+    return parts
 
 
 def _quarantine(parts: Parts) -> Quarantine:

@@ -22,6 +22,7 @@ from broker.settings import Settings, load_settings
 from broker.simulate import Scenario, Step, past_start
 from broker.wire.access import Principals
 from broker.wire.identity import connection_as
+from broker.wire.protected import require_unprotected
 from broker.wire.sender import Sender, Sent
 from broker.wire.topics import Topics
 
@@ -85,7 +86,10 @@ async def _publish(scenario: Scenario, settings: Settings, rate: float) -> None:
     try:
         for unit in sorted({step.originator for step in scenario}):
             principal = Principals(settings.topic_prefix).unit(unit)
-            senders[unit] = Sender(connection_as(settings, "lali-simulate", principal))
+            connection = connection_as(settings, "lali-simulate", principal)
+            if settings.protection == "off" and not senders:
+                await require_unprotected(connection, topics)
+            senders[unit] = Sender(connection)
             await senders[unit].start()
             await senders[unit].require(topics.intake(unit))
         await _send_all(scenario, senders, topics, rate)

@@ -16,6 +16,7 @@ from broker.model.alert import Alert
 from broker.pipeline.content_check import check_content
 from broker.pipeline.seal import OriginatorSeal
 from broker.wire.connection import Connection
+from broker.wire.protected import require_unprotected
 from broker.wire.sender import Sender
 from broker.wire.topics import Topics
 
@@ -69,9 +70,9 @@ class Publisher:
         salt_key: 32 secret bytes. With the same key, an alert that is published twice is
             recognised as a duplicate, also across processes. Random if not given.
         seal: Signs and seals before anything leaves this process.
-        unprotected: Say that the hub's protection is off. Alerts then go without a seal;
-            anywhere else accept would quarantine every one of them, and nobody would learn of
-            it here.
+        unprotected: Say that the hub's protection is off. Alerts then go without a seal. The
+            cluster is asked whether that is so, before anything is sent: elsewhere accept would
+            quarantine every one of them, and nobody would learn of it here.
 
     Raises:
         SettingsInvalid: Neither a seal, nor said that none is wanted.
@@ -99,7 +100,9 @@ class Publisher:
                 "unprotected=True where the hub's protection is off"
             )
         self.originator = originator
-        self._topic = (topics or Topics()).intake(originator)
+        self._topics = topics or Topics()
+        self._topic = self._topics.intake(originator)
+        self._open_to = connection if seal is None else None
         self._sender = Sender(connection)
         self._encoder = AlertEncoder(originator, salt_key or os.urandom(KEY_BYTES), seal)
 
@@ -109,10 +112,14 @@ class Publisher:
         Raises:
             KafkaUnavailable: No broker answers.
             Rejected: ORIGINATOR_UNKNOWN: there is no topic for this unit.
+            SettingsInvalid: SIGNATURE_MISSING: without a seal, and this hub requires protection.
+            KafkaRefused: Without a seal, and it may not be seen whether the hub requires one.
         """
         await self._sender.start()
         try:
             await self._sender.require(self._topic)
+            if self._open_to is not None:
+                await require_unprotected(self._open_to, self._topics)
         except BaseException:
             await self._sender.stop()
             raise

@@ -61,12 +61,14 @@ class Access:
         publishers: Ids of the units that publish.
         feeds: Id of each active feed, and of the unit that it belongs to.
         units: Ids of all units; one without intake and feeds may do nothing.
+        protected: Whether protection is required.
     """
 
     topics: Topics
     publishers: tuple[str, ...]
     feeds: Mapping[str, str]
     units: tuple[str, ...]
+    protected: bool = False
 
     @property
     def names(self) -> Principals:
@@ -82,11 +84,12 @@ class Access:
         """Return every right, sorted."""
         return sorted({*self._accept(), *self._route(), *self._deliver(), *self._audit(),
                        *self._topics(), *self._officer(), *self._gateway(),
-                       *self._units()})  # fmt: skip
+                       *self._units(), *self._everyone()})  # fmt: skip
 
     def topic_names(self) -> list[str]:
         """Return the names of all topics."""
-        return [spec.name for spec in self.topics.specs(self.publishers, self.feeds)]
+        specs = self.topics.specs(self.publishers, self.feeds, protected=self.protected)
+        return [spec.name for spec in specs]
 
     def transactions(self) -> list[str]:
         """Return route's transactional ids."""
@@ -130,6 +133,7 @@ class Access:
     def _audit(self) -> Iterator[Right]:
         topics, own = self.topics, self.names.role(AUDIT)
         yield from _on_topics(own, (topics.audit, topics.plans), _READ)
+        yield Right(own, Kind.TOPIC, topics.ledger, Operation.DESCRIBE)  # to count partitions
 
     def _topics(self) -> Iterator[Right]:
         own = self.names.role(TOPICS)
@@ -160,6 +164,11 @@ class Access:
             # The one prefix: it ends in a dot, so no other unit's id can go on from it.
             group = self.topics.unit_group(unit, "")
             yield Right(own, Kind.GROUP, group, _READ, prefixed=True)
+
+    def _everyone(self) -> Iterator[Right]:
+        # Also where protection is off: who may not ask could not be told that it is.
+        for principal in self.principals():
+            yield Right(principal, Kind.TOPIC, self.topics.protected, Operation.DESCRIBE)
 
 
 def _on_topics(principal: str, topics: Iterable[str], operation: Operation) -> Iterator[Right]:

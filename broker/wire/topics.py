@@ -100,6 +100,11 @@ class Topics:
         """Empty records, by which roles learn the brokers' time."""
         return f"{self.prefix}clock"
 
+    @property
+    def protected(self) -> str:
+        """Empty; that it exists says that protection is required, to whoever publishes."""
+        return f"{self.prefix}protected"
+
     def accept_group(self) -> str:
         """Return the consumer group of accept."""
         return f"{self.prefix}lali.accept"
@@ -121,9 +126,21 @@ class Topics:
         return f"{self.prefix}lali.route.{partition}"
 
     def specs(
-        self, originators: Iterable[str], feeds: Iterable[str], replication: int = 1
+        self,
+        originators: Iterable[str],
+        feeds: Iterable[str],
+        replication: int = 1,
+        *,
+        protected: bool = False,
     ) -> list[TopicSpec]:
-        """Return every topic that must exist for these units and feeds."""
+        """Return every topic that must exist for these units and feeds.
+
+        Args:
+            originators: Ids of the units that publish.
+            feeds: Ids of the feeds.
+            replication: Copies of every topic.
+            protected: Whether protection is required.
+        """
         feeds = list(feeds)
         keep = self._specs([self.alerts, self.quarantine], ALERT_BYTES, 30)
         keep[1].config["max.message.bytes"] = str(KEPT_BYTES)
@@ -137,7 +154,8 @@ class Topics:
             _compacted(self.plans, 1),
             _compacted(self.ledger, self.partitions),
         ]
-        specs = [*intake, *keep, *out, *dead, *single]
+        mark = [_deleted(self.protected, 1, ALERT_BYTES, 1)] if protected else []
+        specs = [*intake, *keep, *out, *dead, *single, *mark]
         for spec in specs:
             # Retention goes by record times: by the brokers' clocks, never by a writer's. And a
             # reader that asks for what came after a moment must not miss what was written
