@@ -19,7 +19,7 @@ ALLOWED = frozenset(
     "event level timestamp reason path code alert_id feed originator partition offset topic "
     "count counts ledger failures seconds role bundle servers version state records folder library "
     "host port what uid kind of on days file unit alerts hours nothing_destroyed_for_hours waits "
-    "missing at advice part next_offset"
+    "missing at advice part node next_offset"
     .split()
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from broker.client.http import Credentials, HttpSubscriber
+from broker.client.reading import OnLost
 from broker.keys import client_protection
 from broker.protect.key_folder import KeyFolder
 from broker.settings import Settings
@@ -16,6 +17,7 @@ def http_subscriber(
     position: Path | None,
     from_start: bool,  # noqa: FBT001 - as the command has it
     once: bool,  # noqa: FBT001
+    on_lost: OnLost,
 ) -> HttpSubscriber:
     """Return what follows *feed*, and opens it with the keys that are here, if any are.
 
@@ -32,4 +34,5 @@ def http_subscriber(
         from_start=from_start,
         to_end=once,
         opener=protection.opener(feed) if protection else None,
+        on_lost=on_lost,
     )

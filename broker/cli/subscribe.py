@@ -5,11 +5,13 @@ import json as json_text
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from broker.agreement import require_partitions
 from broker.cli.gateway_options import GatewayOptions
 from broker.cli.http_following import http_subscriber
 from broker.cli.plain import card
@@ -40,6 +42,8 @@ def subscribe(
     """Show what one feed receives, and wait for more until Ctrl-C.
 
     Whatever a terminal could obey is written out. Expired releases are shown without content.
+    What retention deleted before it was read is said on the error output where reading comes to
+    it, and with --json in a line `{"lost": …}` too.
 
     Example: `lali subscribe samoa-tcu-investigate --from-start --once`
 
@@ -61,7 +65,10 @@ def subscribe(
         if group is not None:
             raise SettingsInvalid("--group is Kafka's; by HTTP a --position file is kept")
         begin = from_start or once
-        subscriber = http_subscriber(url, feed, come.credentials(), settings, position, begin, once)
+        say = partial(_say_lost, feed, as_json=json)
+        subscriber = http_subscriber(
+            url, feed, come.credentials(), settings, position, begin, once, say
+        )
         asyncio.run(_follow_http(subscriber, acknowledge=acknowledge, as_json=json))
         return
     if position is not None or acknowledge:
@@ -92,6 +99,7 @@ async def _follow(
     topics = Topics(settings.topic_prefix, settings.partitions)
     if topics.feed(feed) not in await list_topics(connection):
         raise SettingsInvalid(f"there is no feed {feed}")
+    await require_partitions(connection, topics, [topics.feed(feed)])
     protection = client_protection(settings)
     subscriber = Subscriber(
         connection,
@@ -102,6 +110,7 @@ async def _follow(
         topics=topics,
         opener=protection.opener(feed) if protection else None,
         with_record=as_json,
+        on_lost=partial(_say_lost, feed, as_json=as_json),
     )
     async with subscriber as releases, _committed(releases):
         async for release in releases:
@@ -134,6 +143,19 @@ def _unit_of(feed: str, settings: Settings) -> str:
     if feed not in feeds:
         raise SettingsInvalid(f"there is no feed {feed}")
     return feeds[feed].unit
+
+
+def _say_lost(feed: str, at_most: int | None, *, as_json: bool) -> None:
+    """Say that releases or recalls are gone; None: of how many, nobody can know."""
+    if as_json:
+        line = {"lost": {"feed": feed, "at_most": at_most}}
+        sys.stdout.write(json_text.dumps(line) + "\n")
+        sys.stdout.flush()
+    many = "an unknown number of" if at_most is None else f"up to {at_most}"
+    sys.stderr.write(
+        f"lali: {many} releases or recalls of {feed} were deleted before they were read "
+        "(RECORDS_LOST): longer away than they are kept; ask the originators what still stands\n"
+    )
 
 
 def _show(release: ReleaseView, *, as_json: bool) -> None:

@@ -138,6 +138,8 @@ def _views(file: Path, feed: str) -> Iterator[tuple[ReleaseView, str]]:
 def _releases(text: str, feed: str) -> Iterator[tuple[Any, str]]:
     """Yield what is in a file, item by item of a page, each with the feed that it was for."""
     for row in _rows(text):
+        if isinstance(row, dict) and row.keys() == {"lost"}:
+            continue  # `lali subscribe --json` says that something is gone
         if isinstance(row, dict) and isinstance(row.get("items"), list):
             of = row["feed"] if isinstance(row.get("feed"), str) else feed
             yield from ((_without_cursor(item), feed or of) for item in row["items"])

@@ -1,9 +1,13 @@
 """What every reader of a feed does with a release before it is handed out."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from broker.model.alert import Compartments
 from broker.model.release import ReleaseKind, ReleaseView
+
+#: Called with how many releases and recalls were lost at most; None: nobody can know.
+OnLost = Callable[[int | None], None]
 
 
 def unless_expired(release: ReleaseView, now: datetime) -> ReleaseView:

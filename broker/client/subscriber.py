@@ -7,13 +7,14 @@ from typing import Any, Self
 
 import structlog
 
-from broker.client.reading import unless_expired
+from broker.client.reading import OnLost, unless_expired
 from broker.errors import Rejected
 from broker.model.release import ReleaseView
 from broker.pipeline.open_release import ReleaseOpener, read_verified
 from broker.wire.alert_codec import decode_release
 from broker.wire.connection import Connection
 from broker.wire.follower import Follower
+from broker.wire.gaps import Gap
 from broker.wire.topics import Topics
 
 log = structlog.get_logger()
@@ -43,6 +44,14 @@ class Subscriber:
             content of a sealed release stays closed, and nothing is verified.
         with_record: Hand each release out with its record, as far as it is opened: what
             `lali verify` works on.
+        on_lost: Called at the moment where reading comes to a gap: what retention deleted
+            before it was read, releases and recalls alike. Its argument is how many there were
+            at most, None where nobody can know.
+
+    Attributes:
+        unreadable: How many releases could not be read.
+        gaps: How many gaps were met.
+        lost: How many releases and recalls they held at most, as far as that is known.
 
     Example:
         async with Subscriber(connection, "samoa-tcu-investigate", group="tcu-desk") as releases:
@@ -63,9 +72,11 @@ class Subscriber:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         opener: ReleaseOpener | None = None,
         with_record: bool = False,
+        on_lost: OnLost | None = None,
     ) -> None:
         self.feed = feed
-        self.unreadable = 0
+        self.unreadable = self.gaps = self.lost = 0
+        self._on_lost = on_lost
         self._follower = Follower(
             connection, (topics or Topics()).feed(feed), group, from_start=from_start
         )
@@ -101,6 +112,8 @@ class Subscriber:
     async def __aiter__(self) -> AsyncIterator[ReleaseView]:
         """Yield releases and recalls."""
         async for records in self._follower.batches(to_end=self._to_end):
+            for gap in self._follower.met():
+                self._tell(gap)
             for record in records:
                 self._taken[self._follower.partition_of(record)] = record.offset + 1
                 if (release := self._readable(record)) is not None:
@@ -112,6 +125,15 @@ class Subscriber:
         """Remember every release up to the present one as taken."""
         taken, self._taken = self._taken, {}
         await self._follower.commit(taken)
+
+    def _tell(self, gap: Gap) -> None:
+        """Say that what was in *gap* is gone; it counts as taken, so that it is said once."""
+        self._taken[self._follower.partition_of(gap)] = gap.next_offset
+        self.gaps += 1
+        self.lost += gap.at_most or 0
+        log.error("releases.lost", feed=self.feed, count=gap.at_most, **_where(gap))
+        if self._on_lost is not None:
+            self._on_lost(gap.at_most)
 
     def _readable(self, record: Any) -> ReleaseView | None:
         try:
@@ -133,3 +155,7 @@ class Subscriber:
         if self._opener is None:
             return decode_release(value, with_record=self._with_record)
         return read_verified(value, self._opener, with_record=self._with_record)
+
+
+def _where(gap: Gap) -> dict[str, int]:
+    return {"partition": gap.partition, "offset": gap.offset, "next_offset": gap.next_offset}

@@ -82,8 +82,9 @@ class Doors:
         return datetime.fromtimestamp(self.clock() / 1000, UTC)
 
     def lacks(self, feed: str) -> bool:
-        """Whether there is no topic of *feed*: nothing can be said of it until there is."""
-        return self.shelf.topic_of(feed) in self.projection.missing
+        """Whether nothing can be said of *feed*: it has no topic, or was not looked at so far."""
+        is_missing = self.shelf.topic_of(feed) in self.projection.missing
+        return is_missing or self.shelf.first(feed, 0) is None
 
     def not_now(self) -> NotNow | None:
         """Return why nothing may be decided now, or None."""

@@ -77,6 +77,7 @@ def _add_page(routes: APIRouter, doors: Doors) -> None:
 
         A release that policy permits no longer comes as a recall. Keep `next`, and go on from
         it, tomorrow too. A release may come again: alert, revision and kind identify it.
+        `lost` is there where retention deleted what had not been read: ask the originators.
         """
         start = start_of(doors, caller, feed, cursor, since)
         found = await read_page(doors.shelf, doors.servings, feed, start, limit, asked.passes)
@@ -125,7 +126,8 @@ def start_of(
     if cursor is not None and since is not None:
         raise Problem(400, "TWO_BEGINNINGS", "query.since")
     if since is not None:
-        return doors.shelf.position_since(feed, int(since.timestamp() * 1_000_000))
+        asked = doors.shelf.position_since(feed, int(since.timestamp() * 1_000_000))
+        return doors.shelf.begins(feed, asked)[0]  # what is gone was not asked for
     if cursor is None:
         return {}
     try:
@@ -143,4 +145,5 @@ def _written(doors: Doors, feed: str, page: Page, *, summarised: bool) -> list[b
         )
         for each in page.items
     ]
-    return page_parts(feed, items, doors.cursors.sealed(feed, page.behind), more=page.more)
+    behind = doors.cursors.sealed(feed, page.behind)
+    return page_parts(feed, items, behind, more=page.more, lost=page.lost)

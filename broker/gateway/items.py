@@ -42,7 +42,7 @@ def summary_item(view: ReleaseView, cursor: str) -> SummaryItem:
 
 
 def page_parts(
-    feed: str, items: list[tuple[str | None, bytes]], behind: str, *, more: bool
+    feed: str, items: list[tuple[str | None, bytes]], behind: str, *, more: bool, lost: int = 0
 ) -> list[bytes]:
     """Return a page as JSON, in parts: each of one originator.
 
@@ -51,8 +51,10 @@ def page_parts(
         items: The originator of each, None where none is told, and its JSON.
         behind: Cursor of the position behind them.
         more: There is more already.
+        lost: How many were deleted before this reader came, at most; told where there are any.
     """
     head = b'{"feed":' + orjson.dumps(feed) + b',"items":['
-    tail = b'],"next":"' + behind.encode() + b'","more":' + (b"true" if more else b"false") + b"}"
+    tail = b'],"next":"' + behind.encode() + b'","more":' + (b"true" if more else b"false")
+    tail += (b',"lost":%d}' % lost) if lost else b"}"
     parted = ((who, b"," * bool(at) + body) for at, (who, body) in enumerate(items))
     return [head, *by_originator(parted), tail]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from broker.gateway.problems import Problem
 from broker.gateway.serve import PolicyFailed, Served, Servings
@@ -33,11 +33,15 @@ class Page:
     Attributes:
         behind: The position from which reading goes on.
         more: There is more already.
+        lost: How many releases and recalls were deleted before they were read, at most.
+        begun: The position behind those.
     """
 
     items: tuple[Placed, ...]
     behind: dict[int, int]
     more: bool
+    lost: int = 0
+    begun: Mapping[int, int] = field(default_factory=dict)
 
 
 def behind_schedule() -> Problem:
@@ -61,7 +65,8 @@ async def read_page(
             its own.
     """
     era = shelf.era(feed)
-    page = await _read(shelf, servings, feed, _Reading(dict(position), limit), passes)
+    reading = _Reading(*shelf.begins(feed, position), limit)
+    page = await _read(shelf, servings, feed, reading, passes)
     if shelf.era(feed) != era:
         raise behind_schedule()  # its positions are of the old topic
     return page
@@ -94,8 +99,10 @@ async def _read(
 
 
 class _Reading:
-    def __init__(self, position: dict[int, int], limit: int) -> None:
+    def __init__(self, position: dict[int, int], lost: int, limit: int) -> None:
         self.behind = position
+        self._begun = dict(position)
+        self._lost = lost
         self.looked_at = 0
         self._limit = limit
         self._bytes = 0
@@ -117,4 +124,4 @@ class _Reading:
             self._bytes += len(served.body)
 
     def page(self, *, more: bool) -> Page:
-        return Page(tuple(self._items), dict(self.behind), more)
+        return Page(tuple(self._items), dict(self.behind), more, self._lost, self._begun)

@@ -64,6 +64,7 @@ class Shelf:
         self._feeds = {topics.feed(feed): feed for feed in feeds}
         self._added: dict[tuple[str, int], int] = {}
         self._horizons: dict[tuple[str, int], int] = {}
+        self._firsts: dict[tuple[str, int], int] = {}
         self._changes: dict[str, asyncio.Event] = {}
 
     @property
@@ -88,6 +89,17 @@ class Shelf:
             (offset,) = self._sql.execute(query, (feed, number, moment_us)).fetchone()
             found[number] = self._end(feed, number) if offset is None else offset
         return found
+
+    def first(self, feed: str, partition: int) -> int | None:
+        """Return the oldest offset that Kafka has of a partition; None before it was asked."""
+        return self._firsts.get((feed, partition))
+
+    def begins(self, feed: str, position: Mapping[int, int]) -> tuple[dict[int, int], int]:
+        """Return *position* without what is gone, and how much is; nothing of what it lacks."""
+        firsts = {number: self.first(feed, number) or 0 for number in range(self._partitions)}
+        stood = {number: position.get(number, first) for number, first in firsts.items()}
+        found = {number: max(first, stood[number]) for number, first in firsts.items()}
+        return found, sum(found[number] - stood[number] for number in found)
 
     def latest(self, feed: str, alert_id: UUID) -> Shelved | None:
         """Return the newest record of an alert in *feed*."""
@@ -139,6 +151,7 @@ class Shelf:
     def dropped(self, partition: Target, first: int) -> None:
         """Drop what Kafka has dropped, too: by its word alone, never by this machine's clock."""
         row = (self._feeds[partition.topic], partition.partition, first)
+        self._firsts[row[:2]] = first
         for table in ("shelved", "disclosed"):
             query = f"DELETE FROM {table} WHERE feed=? AND partition=? AND offset<?"  # noqa: S608
             self._database.writer.execute(query, row)
@@ -163,6 +176,8 @@ class Shelf:
         for table in ("shelved", "disclosed"):
             query = f"DELETE FROM {table} WHERE feed=?"  # noqa: S608 - names of our own
             self._database.writer.execute(query, (self._feeds[topic],))
+        for number in range(self._partitions):
+            self._firsts.pop((self._feeds[topic], number), None)
 
     def taken(self, topics: Iterable[str]) -> None:
         """Wake those who wait for these feeds."""

@@ -60,6 +60,9 @@ def router(doors: Doors) -> APIRouter:
     ) -> StreamingResponse:
         """Follow a feed. `id:` is a cursor, `event:` release or recall, `data:` an item.
 
+        `event: lost` says that retention deleted what had not been read: `lost` in its data is
+        how many releases and recalls, at most.
+
         Reconnecting with Last-Event-ID, as browsers do, goes on behind the last event.
         """
         start = start_of(doors, caller, feed, last_event_id or cursor, since)
@@ -130,7 +133,7 @@ class Streams:
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
             position = page.behind
-            if page.items:
+            if page.items or page.lost:
                 yield written
             elif not page.more and not await self._woken(change):
                 yield _ALIVE
@@ -198,6 +201,10 @@ class Streams:
 
     def _written(self, feed: str, page: Page) -> bytes:
         events = bytearray()
+        if page.lost:
+            cursor = self._doors.cursors.sealed(feed, page.begun)
+            events += f"id: {cursor}\nevent: lost\n".encode()
+            events += f'data: {{"lost":{page.lost},"cursor":"{cursor}"}}\n\n'.encode()
         for each in page.items:
             cursor = self._doors.cursors.sealed(feed, each.behind)
             name = each.served.view.kind.value.lower()

@@ -116,6 +116,13 @@ class SummaryItem(Model):
     summary: str | None = Field(None, description="The summary compartment, where it is seen.")
 
 
+#: Of a page: what is gone.
+LOST = (
+    "How many releases and recalls retention deleted before this reader came, at most; said once, "
+    "and 0 where it is not there."
+)
+
+
 class FeedPage(Model):
     """A page of a feed. `next` is always there: keep it, and ask on from it later."""
 
@@ -123,6 +130,7 @@ class FeedPage(Model):
     items: tuple[Item, ...]
     next: str
     more: bool = Field(description="There is more already.")
+    lost: int = Field(0, description=LOST)
 
 
 class SummaryPage(Model):
@@ -132,6 +140,7 @@ class SummaryPage(Model):
     items: tuple[SummaryItem, ...]
     next: str
     more: bool
+    lost: int = Field(0, description=LOST)
 
 
 class ReceiptState(StrEnum):

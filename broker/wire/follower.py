@@ -8,8 +8,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from broker.errors import KafkaUnavailable
-from broker.wire.bounded_consumer import new_consumer
 from broker.wire.connection import Connection
+from broker.wire.gaps import Gap, new_placed_consumer
 from broker.wire.welcome import denied, unavailable
 
 log = structlog.get_logger()
@@ -22,9 +22,9 @@ _JOIN_ROUND_SECONDS = 0.1
 class Follower:
     """A consumer that reads committed records only, and commits only when told.
 
-    A place that Kafka no longer has is followed by the oldest that it has: nothing is passed
-    over in silence. Where reading begins with what comes, that place is committed at once, so
-    that what comes between two runs is read by the second.
+    A place that Kafka no longer has is followed by the oldest that it has, and `met` tells of
+    it: nothing is passed over in silence. Where reading begins with what comes, that place is
+    committed at once, so that what comes between two runs is read by the second.
 
     Args:
         connection: The cluster.
@@ -38,12 +38,11 @@ class Follower:
     ) -> None:
         self._connection = connection
         self._group = group
-        self._consumer = new_consumer(
+        self._consumer = new_placed_consumer(
             topic,
             **connection.options(),
             group_id=group,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
             isolation_level="read_committed",
         )
         self._from_start = from_start
@@ -66,6 +65,8 @@ class Follower:
     async def batches(self, *, to_end: bool) -> AsyncIterator[list[ConsumerRecord]]:
         """Yield records in batches, each of one partition, in its order.
 
+        An empty batch says that `met` has something to tell.
+
         Args:
             to_end: Stop where the topic ended when this was called.
 
@@ -75,12 +76,19 @@ class Follower:
         """
         ends = await self._ends() if to_end else {}
         while not to_end or await self._before(ends):
-            for records in (await self._fetched()).values():
+            fetched = await self._fetched()
+            if self._consumer.has_met:
+                yield []
+            for records in fetched.values():
                 yield records
 
+    def met(self) -> list[Gap]:
+        """Return the gaps met since this was last asked."""
+        return self._consumer.met()
+
     @staticmethod
-    def partition_of(record: ConsumerRecord) -> TopicPartition:
-        """Return where *record* lies."""
+    def partition_of(record: ConsumerRecord | Gap) -> TopicPartition:
+        """Return where *record* lies, or a gap."""
         return TopicPartition(record.topic, record.partition)
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
@@ -119,12 +127,20 @@ class Follower:
         for partition in assigned - self._begun:
             kept = await self._consumer.committed(partition) if self._group else None
             if kept is not None:
-                self._consumer.seek(partition, kept)
+                await self._go_on(partition, kept)
             elif self._from_start:
                 await self._consumer.seek_to_beginning(partition)
             else:
                 await self._begin_at_end(partition)
             self._begun.add(partition)
+
+    async def _go_on(self, partition: TopicPartition, kept: int) -> None:
+        first = (await self._consumer.beginning_offsets([partition]))[partition]
+        end = (await self._consumer.end_offsets([partition]))[partition]
+        if first <= kept <= end:
+            self._consumer.seek(partition, kept)
+        else:
+            await self._consumer.pass_over(partition, kept)
 
     async def _begin_at_end(self, partition: TopicPartition) -> None:
         await self._consumer.seek_to_end(partition)
@@ -144,6 +160,8 @@ class Follower:
     async def _before(self, ends: dict[TopicPartition, int]) -> bool:
         assigned = self._consumer.assignment()
         for partition, end in ends.items():
-            if partition in assigned and await self._consumer.position(partition) < end:
+            if partition in assigned and (
+                partition not in self._begun or await self._consumer.position(partition) < end
+            ):
                 return True
         return False

@@ -28,6 +28,11 @@ class Gap(NamedTuple):
     offset: int
     next_offset: int
 
+    @property
+    def at_most(self) -> int | None:
+        """How many there were at most: ends of transactions count, too. None: not known."""
+        return self.next_offset - self.offset if self.offset < self.next_offset else None
+
 
 class GapConsumer(Consumer):
     """A consumer of a group that never jumps in silence; where its group never was, it begins."""
@@ -51,7 +56,7 @@ class GapConsumer(Consumer):
             except OffsetOutOfRangeError as gone:
                 self._begin(new)
                 for partition, offset in gone.args[0].items():
-                    await self._pass_over(partition, offset)
+                    await self.pass_over(partition, offset)
                 return {}
             else:
                 self._begin(new)
@@ -66,15 +71,34 @@ class GapConsumer(Consumer):
         if begun := new & self.assignment():
             self._fetcher.request_offset_reset(begun, OffsetResetStrategy.EARLIEST)
 
+    @property
+    def has_met(self) -> bool:
+        """Whether `met` has anything to tell."""
+        return bool(self._gaps)
+
     def met(self) -> list[Gap]:
         """Return the gaps met since this was last asked."""
         gaps, self._gaps = self._gaps, []
         return gaps
 
-    async def _pass_over(self, partition: TopicPartition, offset: int) -> None:
+    async def pass_over(self, partition: TopicPartition, offset: int) -> None:
+        """Note that nothing is at *offset* any more, and go on at the oldest there is."""
         first = (await self.beginning_offsets([partition]))[partition]
         self.seek(partition, first)
         self._gaps.append(Gap(partition.topic, partition.partition, offset, first))
+
+
+class PlacedConsumer(GapConsumer):
+    """As `GapConsumer`, for a reader that gives each partition the place where it begins."""
+
+    def _begin(self, new: set[TopicPartition]) -> None:
+        """Do nothing: the reader has given them their places meanwhile, or will."""
+
+
+def new_placed_consumer(*topics: str, **options: Any) -> PlacedConsumer:
+    """Return a `PlacedConsumer`; *options* are aiokafka's own."""
+    read_bounded()
+    return PlacedConsumer(*topics, **options)
 
 
 def new_gap_consumer(*topics: str, **options: Any) -> GapConsumer:

@@ -13,6 +13,7 @@ class Event(NamedTuple):
 
     id: str
     data: bytes
+    name: str = ""
 
     def __repr__(self) -> str:
         return "Event()"
@@ -44,4 +45,5 @@ def _event(block: bytes) -> Event | None:
         fields[name] = value.removeprefix(b" ")
     if b"data" not in fields or b"id" not in fields:
         return None  # a comment: the stream lives
-    return Event(fields[b"id"].decode(), fields[b"data"])
+    kind = fields.get(b"event", b"").decode("ascii", "replace")
+    return Event(fields[b"id"].decode(), fields[b"data"], kind)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import orjson
 import structlog
 
-from broker.client.http.events import EventParser
+from broker.client.http.events import Event, EventParser
 from broker.client.http.link import Ask, GatewayLink
 from broker.errors import GatewayRefused, GatewayUnavailable
 
@@ -28,10 +28,15 @@ _MOST_ROUNDS = 15
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """Some items of a feed, as JSON, and the cursor behind them."""
+    """Some items of a feed, as JSON, and the cursor behind them.
+
+    Attributes:
+        lost: How many releases and recalls before them were deleted unread, at most.
+    """
 
     items: Sequence[Item]
     behind: str
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,8 @@ class Portions:
             return await self._page()
         page = _json(answer.body)
         self._cursor, self._since = str(page["next"]), None
-        return Portion(page["items"], self._cursor), bool(page["more"])
+        portion = Portion(page["items"], self._cursor, _number(page.get("lost", 0)))
+        return portion, bool(page["more"])
 
     def _beginning(self) -> list[tuple[str, str]]:
         if self._cursor is not None:
@@ -165,8 +171,7 @@ class Portions:
                     gave = True
                     if events := parser.feed(piece):
                         self._cursor = events[-1].id
-                        items = [_json(event.data) for event in events]
-                        yield Portion(items, self._cursor)
+                        yield _portion(events)
         except GatewayRefused as refused:
             if refused.code != "CURSOR_INVALID":
                 raise  # the pages that follow find out what to do about a cursor
@@ -176,6 +181,19 @@ class Portions:
         # A gateway that is away says nothing of whether streams come through.
         self._silent = self._silent + 1 if is_let_in and not gave else 0
         self._pages_first = min(2 * self._silent, _MOST_ROUNDS)
+
+
+def _portion(events: Sequence[Event]) -> Portion:
+    told = [(event.name, _json(event.data)) for event in events]
+    items = [each for name, each in told if name != "lost"]
+    lost = sum(_number(each.get("lost", 0)) for name, each in told if name == "lost")
+    return Portion(items, events[-1].id, lost)
+
+
+def _number(found: object) -> int:
+    if not isinstance(found, int):
+        raise GatewayRefused("ANSWER_UNREADABLE")
+    return found
 
 
 def _json(body: bytes) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """Follow one feed over HTTP."""
 
 import asyncio
-import base64
-import binascii
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -18,16 +16,17 @@ from pydantic import ValidationError
 from broker.client.http.answers import told
 from broker.client.http.credentials import Credentials
 from broker.client.http.link import Ask, GatewayLink
+from broker.client.http.opened import view_of
 from broker.client.http.portions import Item, Mode, Portion, Portions, Reading
 from broker.client.http.position import Position
 from broker.client.http.receipts import Received, give_receipts
 from broker.client.http.retrying import Patience
-from broker.client.reading import unless_expired
+from broker.client.reading import OnLost, unless_expired
 from broker.errors import GatewayRefused, Rejected
 from broker.model.exchange import ReceiptState, RefusalReason, SummaryItem
 from broker.model.reason import Reason
 from broker.model.release import ReleaseView
-from broker.pipeline.open_release import ReleaseOpener, read_verified
+from broker.pipeline.open_release import ReleaseOpener
 
 log = structlog.get_logger()
 
@@ -61,6 +60,10 @@ class HttpSubscriber:
         opener: Verifies and opens what is sealed, as far as its keys go. Without it nothing is
             verified, and what the gateway could not open stays closed.
         patience: How long a request is tried.
+        on_lost: As for `Subscriber`: called where reading comes to what was deleted unread.
+
+    Attributes:
+        unreadable, gaps, lost: As for `Subscriber`.
 
     Raises:
         SettingsInvalid: URL or credentials cannot be used.
@@ -89,9 +92,11 @@ class HttpSubscriber:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         opener: ReleaseOpener | None = None,
         patience: Patience | None = None,
+        on_lost: OnLost | None = None,
     ) -> None:
         self.feed = feed
-        self.unreadable = 0
+        self.unreadable = self.gaps = self.lost = 0
+        self._on_lost = on_lost
         self._link = GatewayLink(url, credentials, patience or Patience())
         self._how = Reading(mode, to_end, page_items, poll_seconds, only)
         self._position = Position(position, feed) if position else None
@@ -198,6 +203,8 @@ class HttpSubscriber:
 
     async def _items(self, how: Reading) -> AsyncIterator[Item]:
         async for portion in self._portions(how):
+            if portion.lost:
+                self._tell(portion.lost)
             for item in portion.items:
                 self._taken = str(item["cursor"])
                 yield item
@@ -214,9 +221,16 @@ class HttpSubscriber:
         async for portion in portions.read():
             yield portion
 
+    def _tell(self, lost: int) -> None:
+        self.gaps += 1
+        self.lost += lost
+        log.error("releases.lost", feed=self.feed, count=lost)
+        if self._on_lost is not None:
+            self._on_lost(lost)
+
     def _readable(self, item: Item) -> ReleaseView | None:
         try:
-            return unless_expired(self._read(item), self._clock())
+            return unless_expired(view_of(item, self._opener), self._clock())
         except Rejected as rejected:
             self._count_unreadable(rejected.reason)
         except ValidationError:
@@ -227,25 +241,3 @@ class HttpSubscriber:
         # It must not stop what comes behind, which may be a recall.
         self.unreadable += 1
         log.error("release.unreadable", feed=self.feed, reason=reason.value)
-
-    def _read(self, item: Item) -> ReleaseView:
-        told_view = ReleaseView.model_validate(
-            {name: each for name, each in item.items() if name != "cursor"}, extra="ignore"
-        )
-        if self._opener is None:
-            return told_view
-        view = read_verified(_record(told_view), self._opener, with_record=True)
-        if _identity(view) != _identity(told_view):
-            raise Rejected(Reason.KEY_DIFFERS, "record")
-        return view
-
-
-def _record(view: ReleaseView) -> bytes:
-    try:
-        return base64.b64decode(view.record or "", validate=True)
-    except binascii.Error:
-        raise Rejected(Reason.FRAMING, "record") from None
-
-
-def _identity(view: ReleaseView) -> tuple[UUID, int, str]:
-    return view.alert_id, view.revision, view.kind.value
