@@ -55,8 +55,8 @@ def add(
         unit: Whose key it is.
         days: How long it counts.
         rights: What it may do, joined by commas: publish, preview, follow, read, acknowledge,
-            report. Not given: what the role allows.
-        role: A role of the community file, which narrows it further.
+            report. Needed where no role is given.
+        role: A role of the community file, which narrows it, or says it alone.
         feeds: Feeds that it may read, joined by commas. Not given: all of the unit.
         note: Whose hands it is in, for the list.
         json: Print one JSON object.
@@ -195,7 +195,10 @@ def _rights(community: Directory, unit: str, text: str, role: str | None) -> lis
     if role is not None and role not in community.roles:
         raise SettingsInvalid(f"no role is called {role}: {', '.join(community.roles)}")
     if not text and role is None:
-        raise SettingsInvalid("give --rights or --role")
+        raise SettingsInvalid(
+            "say what it may do: --rights publish,preview,follow for who publishes, "
+            f"read,acknowledge for who reads, or --role ({', '.join(community.roles)})"
+        )
     possible = unit_rights(unit, community)
     if not text and role is not None:
         wanted = [right for right in community.roles[role].rights if right in possible]

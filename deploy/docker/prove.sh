@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Prove both Compose files on a machine that can pull no image: build a base from Debian's own
-# packages, Lali's image and a Kafka image from it, run what is committed, publish and subscribe
-# once without and once with TLS, ask every right, and take everything away again.
+# packages, Lali's image and a Kafka image from it, run what is committed, publish and subscribe,
+# by Kafka and HTTP, once without and once with TLS, ask every right, and take everything away again.
 #
 #   sudo deploy/docker/prove.sh
 #
-# Needs root, docker, docker-compose (1.29 or newer) and debootstrap, and what deploy/setup.sh
+# Needs root, docker, docker-compose (1.29 or newer), curl and debootstrap, and what deploy/setup.sh
 # makes. Starts an engine of its own where none answers. Some eight minutes on two cores, and 3 GB
 # in the temporary folder.
 # LALI_PROOF_BASE names an image with Python and Java that is there already, and saves minutes.
@@ -47,8 +47,8 @@ trap tidy EXIT
 need() {
   local each
   [ "$(id -u)" = 0 ] || stop "run as root: debootstrap and the engine need it"
-  for each in docker docker-compose debootstrap git; do
-    command -v "$each" >/dev/null || stop "missing: $each (Debian: apt-get install docker.io docker-compose debootstrap git)"
+  for each in docker docker-compose debootstrap git curl; do
+    command -v "$each" >/dev/null || stop "missing: $each (Debian: apt-get install docker.io docker-compose debootstrap git curl)"
   done
   [ -x "$python" ] || stop "run deploy/setup.sh first"
 }
@@ -123,6 +123,32 @@ prove() {
   seen=$(lali_as "$who" subscribe "$feed" --from-start --once --json 2>"$work/last.log" | wc -l)
   [ "$seen" -gt 0 ] || stop "$name: nothing to subscribe to"
   say "$name: $seen releases on $feed, and files delivered"
+  by_http "$name"
+}
+
+# As README says: a newcomer's keys are made in the gateway's container.
+key_for() { compose exec -T gateway lali gateway key add --unit "$1" --rights "$2" --days 30 2>/dev/null; }
+
+by_http() {
+  local name=$1 scheme=http url publisher reader id
+  local draft='{"label": {"tlp": "AMBER", "source_type": "AGENCY", "minor": "NO", "consent": "NOT_APPLICABLE", "countries_origin": ["VU"], "countries_destination": ["WS"]}, "compartments": {"summary": {"headline": "SYNTHETIC: by HTTP"}}}'
+  [ "$name" = plain ] || scheme=https
+  url=$scheme://localhost:$LALI_GATEWAY_PORT
+  [ "$name" = plain ] || compose exec -T gateway cat /var/lib/lali-credentials/ca.pem >"$work/ca.pem"
+  publisher=$(key_for fiji-immigration publish,preview,follow)
+  reader=$(key_for samoa-tcu read,acknowledge)
+  id=$(asked "$scheme" -H "Authorization: Bearer $publisher" -H 'Content-Type: application/json' -d "$draft" "$url/v1/alerts" |
+    sed -n 's/.*"alert_id":"\([^"]*\)".*/\1/p')
+  [ -n "$id" ] || stop "$name: nothing was published by HTTP"
+  shown() { asked "$scheme" -H "Authorization: Bearer $reader" "$url/v1/feeds/$feed/alerts/$id" | grep -q 'SYNTHETIC: by HTTP'; }
+  await "$name: no content by HTTP" shown
+  say "$name: published and read by HTTP, with keys for newcomers"
+}
+
+asked() {
+  local scheme=$1
+  shift
+  if [ "$scheme" = https ]; then curl -sf --cacert "$work/ca.pem" "$@"; else curl -sf "$@"; fi
 }
 
 main() {
