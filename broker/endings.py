@@ -1,4 +1,7 @@
-"""What ends: keys, certificates, API keys; announced 30, 7 and 1 days before, and once over.
+"""What ends: keys, certificates, API keys; announced from 30 days before, and once over.
+
+The log says it once a day for each kind, with how many and the first of them: a region has
+hundreds of keys that were made on one day. `lali keys list` and the metric have each.
 
 Of an owner's keys for one purpose only the last one counts here: the day on which nothing
 follows. The approval of a bundle has no date: it ends with the next one.
@@ -7,7 +10,7 @@ follows. The approval of a bundle has no date: it ends with the next one.
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +29,7 @@ log = structlog.get_logger()
 #: Days before the end at which it is announced.
 SOON_DAYS = (30, 7, 1)
 _EVERY_SECONDS = 3600.0
+_AGAIN = timedelta(days=1)
 
 
 class Ending(NamedTuple):
@@ -75,7 +79,7 @@ class EndingsWatch:
     ) -> None:
         self._settings = settings
         self._now = now
-        self._said: dict[tuple[str, str], int] = {}
+        self._said: dict[tuple[str, str], datetime] = {}
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -93,26 +97,33 @@ class EndingsWatch:
                 continue
 
     def look(self) -> None:
-        """Show when everything ends; say of each what was not said yet."""
+        """Show when everything ends; say of each kind what was not said today."""
         try:
             found = endings(self._settings)
         except (SettingsInvalid, OSError) as fault:
             log.warning("endings.unknown", code=type(fault).__name__)
             return
         show_endings({(e.kind, e.name): e.ends_at.timestamp() for e in found})
+        at = self._now()
+        due: dict[tuple[str, str], list[Ending]] = {}
         for each in found:
-            self._say(each)
+            if (stage := each.stage(at)) is not None:
+                event = "credential.ends" if stage else "credential.ended"
+                due.setdefault((event, each.kind), []).append(each)
+        for (event, kind), ends in due.items():
+            self._say(event, kind, ends, at)
 
-    def _say(self, each: Ending) -> None:
-        at, key = self._now(), (each.kind, each.name)
-        stage = each.stage(at)
-        if stage is None or stage >= self._said.get(key, SOON_DAYS[0] + 1):
+    def _say(self, event: str, kind: str, ends: list[Ending], at: datetime) -> None:
+        """Say how many of a *kind* end or have ended, and the first of them."""
+        said = self._said.get((event, kind))
+        if said is not None and at - said < _AGAIN:
             return
-        self._said[key] = stage
-        say = log.warning if stage > SOON_DAYS[1] else log.error
-        event = "credential.ends" if stage else "credential.ended"
-        on = f"{each.ends_at:%Y-%m-%d}"
-        say(event, kind=each.kind, of=each.name, on=on, days=each.days_left(at))
+        self._said[event, kind] = at
+        first = ends[0]
+        days = first.days_left(at)
+        say = log.warning if days >= SOON_DAYS[1] else log.error
+        on = f"{first.ends_at:%Y-%m-%d}"
+        say(event, kind=kind, count=len(ends), of=first.name, on=on, days=days)
 
 
 def _keys(settings: Settings) -> Iterator[Ending]:

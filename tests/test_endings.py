@@ -110,7 +110,7 @@ def test_b22_each_is_announced_30_7_and_1_days_before_and_the_day_after(settings
         assert stages == [None, 30, 7, 1, 0], each
 
 
-def test_b22_log_and_metric_tell_of_each_once_a_stage(settings):
+def test_b22_log_and_metric_tell_of_each_stage_once_a_day(settings):
     (key,) = [each for each in endings(settings) if each.kind == "API key"]
     clock = [key.ends_at - 8 * DAY]
     watch = EndingsWatch(settings, lambda: clock[0])
@@ -126,6 +126,32 @@ def test_b22_log_and_metric_tell_of_each_once_a_stage(settings):
     labels = {"kind": "API key", "name": key.name}
     shown = REGISTRY.get_sample_value("lali_credential_ends_timestamp_seconds", labels)
     assert shown == pytest.approx(key.ends_at.timestamp())
+
+
+def test_b22_the_log_says_once_a_day_for_each_kind_how_many_end_and_which_first(settings):
+    """B22: a start of `lali up` on keys that were to end printed a line for each of 190."""
+    found = endings(settings)
+    sealing = [each for each in found if each.kind == "sealing key" and "hub" not in each.name]
+    clock = [sealing[0].ends_at - 20 * DAY]
+    watch = EndingsWatch(settings, lambda: clock[0])
+    with structlog.testing.capture_logs() as logs:
+        for hours in (0, 1, 23):
+            clock[0] = sealing[0].ends_at - 20 * DAY + timedelta(hours=hours)
+            watch.look()
+    said = [each for each in logs if each.get("kind") == "sealing key"]
+    assert len(said) == 1
+    assert len(logs) <= 8  # four kinds, each with what ends and what has ended
+    assert said[0]["of"] == sealing[0].name
+    assert said[0]["days"] in (19, 20)
+    soon = [each for each in sealing if each.stage(sealing[0].ends_at - 20 * DAY) == 30]
+    assert said[0]["count"] == len(soon) > 40
+
+    clock[0] += 2 * timedelta(hours=1)
+    with structlog.testing.capture_logs() as logs:
+        watch.look()
+    assert [each["event"] for each in logs if each.get("kind") == "sealing key"] == [
+        "credential.ends"
+    ]
 
 
 def test_b22_what_cannot_be_read_stops_nobody(settings):

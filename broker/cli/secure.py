@@ -39,7 +39,8 @@ def certificates(folder: Path, *, host: tuple[str, ...] = ()) -> None:
     """Make a development CA, the brokers' certificate, and one for each principal.
 
     They last thirty days and say in their subject what they are. A CA that is in the folder
-    already is kept; production takes certificates of its own PKI.
+    already is kept, and made anew under its own key where half of its days are over;
+    production takes certificates of its own PKI.
 
     Example: `lali secure certificates ./certificates --host kafka-1.example`
 
@@ -48,7 +49,7 @@ def certificates(folder: Path, *, host: tuple[str, ...] = ()) -> None:
         host: Name or address of a broker, beside localhost and 127.0.0.1.
     """
     principals = make_parts(load_settings()).rights().principals()
-    ca = DevelopmentCa(folder)
+    ca = DevelopmentCa(folder, renewed=True)
     ca.issue_server(BROKER, ["127.0.0.1", "localhost", *host])
     for principal in (ADMIN, *principals):
         ca.issue_client(principal)

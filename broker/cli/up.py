@@ -2,7 +2,7 @@
 
 import asyncio
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +10,13 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from broker.app import ROLES, Parts, make_parts, make_role, run_roles
+from broker.app import ROLES, Parts, Role, make_parts, make_role, run_roles
+from broker.cluster.attendant import Attendant
 from broker.cluster.local import LocalKafka
 from broker.collector import keep_apart
 from broker.errors import SettingsInvalid
 from broker.gateway.first_steps import curl_lines
-from broker.gateway.identity.development import make_development_keys
+from broker.gateway.identity.development import DevelopmentKeys, make_development_keys
 from broker.keys import agree_to_shipped, init_keys
 from broker.logs import configure_logs
 from broker.observed import observed
@@ -60,7 +61,7 @@ def up(*, secure: Annotated[bool, Parameter(negative="")] = False) -> None:
             if secure:
                 provision(parts)
             folder = make_development_keys(settings, parts.community)
-            _serve(settings, folder, own=True)
+            _serve(settings, folder, kafka)
         finally:
             note_running(settings.data_folder, None)
 
@@ -122,13 +123,13 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _serve(settings: Settings, api_keys: Path | None = None, *, own: bool = False) -> None:
+def _serve(settings: Settings, api_keys: Path | None, kafka: LocalKafka | None = None) -> None:
     parts = make_parts(settings)
     created = asyncio.run(parts.apply_topics())
     console = Console(stderr=True)
     # An older version made topics whose records carry their writers' times.
-    differences = asyncio.run(parts.mend_topics() if own else parts.topic_differences())
-    for difference in differences if not own else ():
+    differences = asyncio.run(parts.mend_topics() if kafka else parts.topic_differences())
+    for difference in differences if not kafka else ():
         console.print(f"{difference}: lali topics apply --mend", markup=False, soft_wrap=True)
     how = "on TLS" if parts.connection("topics").security else "in plaintext, without passwords"
     console.print(
@@ -142,7 +143,10 @@ def _serve(settings: Settings, api_keys: Path | None = None, *, own: bool = Fals
         "Ctrl-C stops it."
     )
     _show_door(console, settings, api_keys)
-    asyncio.run(_run(parts))
+    attending: list[Role] = [Attendant(kafka)] if kafka else []
+    if api_keys is not None:
+        attending.append(DevelopmentKeys(settings, parts.community))
+    asyncio.run(_run(parts, attending))
 
 
 def _show_door(console: Console, settings: Settings, api_keys: Path | None) -> None:
@@ -157,9 +161,9 @@ def _show_door(console: Console, settings: Settings, api_keys: Path | None) -> N
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
-async def _run(parts: Parts) -> None:
+async def _run(parts: Parts, attending: Sequence[Role]) -> None:
     roles = [parts.agreed(role, make_role(parts, role)) for role in ROLES]
     keep_apart()
     renewing = [KeyRenewal(parts.protection.folder)] if parts.protection else []
     with observed(parts, ROLES) as watches:
-        await run_roles([*roles, *watches, *renewing])
+        await run_roles([*roles, *watches, *renewing, *attending])

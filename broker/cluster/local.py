@@ -12,6 +12,8 @@ import socket
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,6 +39,7 @@ class LocalKafka:
         heap_mb: Largest Java heap of each node, 2^20 bytes.
         secure: TLS, SCRAM-SHA-512, client certificates and ACLs. A folder is one or the
             other from its first start on.
+        now: Says what time it is, for certificates.
     """
 
     def __init__(
@@ -46,7 +49,9 @@ class LocalKafka:
         nodes: int = 1,
         heap_mb: int = 256,
         secure: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._now = now
         self._temporary = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="lali-kafka-"))
         self._heap_mb = heap_mb
@@ -70,6 +75,11 @@ class LocalKafka:
         """CA, certificates and passwords of a protected cluster that was started."""
         assert self._protection is not None
         return self._protection
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it speaks TLS and asks for passwords."""
+        return self._secure
 
     @property
     def version(self) -> str:
@@ -125,7 +135,7 @@ class LocalKafka:
             NodeAddress(n + 1, *ports[each * n : each * (n + 1)]) for n in range(self._count)
         )
         if self._secure:
-            self._protection = protect(self.folder / "security")
+            self._protection = protect(self.folder / "security", self._now)
         return [
             NodePlan(voter, voters, cluster_id, self._heap_mb, self._protection) for voter in voters
         ]
@@ -159,14 +169,21 @@ def wait_until_ready(node: Node) -> None:
     """
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline:
-        if not node.running():
-            raise KafkaUnavailable(
-                f"Kafka ended while starting: see {node.log} and {node.output.name}"
-            )
-        if not _free(node.plan.address.client_port) and node.has_started():
+        if is_ready(node):
             return
         time.sleep(_POLL_SECONDS)
     raise KafkaUnavailable(f"Kafka did not answer in {_READY_SECONDS} s: see {node.log}")
+
+
+def is_ready(node: Node) -> bool:
+    """Whether *node* says in its log that it has started, and its port answers.
+
+    Raises:
+        KafkaUnavailable: It ended.
+    """
+    if not node.running():
+        raise KafkaUnavailable(f"Kafka ended while starting: see {node.log} and {node.output.name}")
+    return not _free(node.plan.address.client_port) and node.has_started()
 
 
 def _new_cluster_id() -> str:

@@ -5,14 +5,21 @@ brokers speak to one another here too), CONTROLLER (TLS with the node's certific
 the brokers and the administrator are super users; whatever no ACL allows is denied.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from broker.certificates import DevelopmentCa
+from broker.certificates import DevelopmentCa, lasts
 from broker.private_files import Passwords, new_password, private_folder, write_private
 
 BROKER = "broker"
 ADMIN = "admin"
+#: How long the CA of a local cluster lasts. Who runs holds it in memory, so it is made anew
+#: at a start, when half of it is over: no process runs for five years.
+CA_DAYS = 3650
+#: How long the brokers' certificate lasts, and when it is made anew while they run.
+BROKER_DAYS, RENEWED_BEFORE = 365, timedelta(days=60)
 _ADDRESSES = ("127.0.0.1", "localhost")
 #: The principal of a certificate is its common name; any other subject is refused.
 PRINCIPAL_RULE = "RULE:^CN=([a-z0-9.-]+),.*$/$1/"
@@ -40,17 +47,43 @@ class Protection:
         return Passwords(self.passwords_folder)
 
 
-def protect(folder: Path) -> Protection:
-    """Return the protection kept in *folder*; what is missing is made."""
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def protect(folder: Path, now: Callable[[], datetime] = _now) -> Protection:
+    """Return the protection kept in *folder*; what is missing or ends soon is made.
+
+    Args:
+        folder: Where it is kept.
+        now: Says what time it is.
+    """
     private_folder(folder)
-    ca = DevelopmentCa(folder / "certificates")
-    keystore = folder / "broker-keystore.pem"
-    pair = ca.issue_server(BROKER, _ADDRESSES)  # anew at each start: it lasts thirty days
-    write_private(keystore, pair.key.read_bytes() + pair.certificate.read_bytes())
-    made = Protection(ca.certificate_file, keystore, folder / "passwords", ca.folder)
+    ca = DevelopmentCa(folder / "certificates", days=CA_DAYS, renewed=True, now=now)
+    made = Protection(
+        ca.certificate_file, folder / "broker-keystore.pem", folder / "passwords", ca.folder
+    )
+    _issue_broker(ca, made)  # anew at each start
     if not made.passwords.has(ADMIN):
         made.passwords.write(ADMIN, new_password())
     return made
+
+
+def renew(protection: Protection, now: datetime) -> bool:
+    """Make the brokers' certificate anew where it ends soon; return whether it was made.
+
+    A broker takes it at its next start.
+    """
+    if lasts(protection.certificates_folder / f"{BROKER}.pem", RENEWED_BEFORE, now):
+        return False
+    _issue_broker(DevelopmentCa(protection.certificates_folder, now=lambda: now), protection)
+    return True
+
+
+def _issue_broker(ca: DevelopmentCa, protection: Protection) -> None:
+    pair = ca.issue_server(BROKER, _ADDRESSES, BROKER_DAYS)
+    both = pair.key.read_bytes() + pair.certificate.read_bytes()
+    write_private(protection.keystore, both)
 
 
 def protected_settings(protection: Protection) -> dict[str, object]:
