@@ -5,7 +5,6 @@ import asyncio
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import uuid
@@ -156,7 +155,7 @@ async def test_c37_the_commands_of_the_client_page_reach_a_reader(behind, tmp_pa
         else:
             pytest.fail(shown)
     finally:
-        reader.send_signal(signal.SIGINT)
+        reader.terminate()
         await asyncio.wait_for(reader.wait(), 60)
     assert (tmp_path / "desk.position").exists()
 
