@@ -122,6 +122,7 @@ def _lali(command, region, folder):
     settings = {
         "LALI_BOOTSTRAP_SERVERS": region.connection.bootstrap_servers,
         "LALI_TOPIC_PREFIX": region.topics.prefix,
+        "LALI_PARTITIONS": str(region.topics.partitions),
         "LALI_PROTECTION": "off",
         "COLUMNS": "120",
     }

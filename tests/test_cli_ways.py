@@ -41,6 +41,7 @@ def cluster(connection, topics, settings, monkeypatch):
     """Topics of the Pacific community, and settings that point at them."""
     monkeypatch.setenv("LALI_BOOTSTRAP_SERVERS", connection.bootstrap_servers)
     monkeypatch.setenv("LALI_TOPIC_PREFIX", topics.prefix)
+    monkeypatch.setenv("LALI_PARTITIONS", str(topics.partitions))
     specs = topics.specs(COMMUNITY.publishers(), list(COMMUNITY.feeds))
     asyncio.run(apply_topics(connection, specs))
     return connection
