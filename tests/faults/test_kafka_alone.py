@@ -9,16 +9,26 @@ from pathlib import Path
 import pytest
 
 from faults.site import PATIENCE_SECONDS
-from faults.test_power_cuts import Machine, _below, _learnt, _oracle
+from faults.test_power_cuts import Machine, _learnt, _oracle
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(1800)]
 
 KILLS = 2
 
 
+def _all_below(pid):
+    """Return every process below *pid*, whichever of its threads has started it."""
+    found = []
+    for said in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, said.read_text().split()):
+                found += [child, *_all_below(child)]
+    return found
+
+
 def _kafka_below(pid):
     """Return the Java process of `lali up`."""
-    for child in _below(pid):
+    for child in _all_below(pid):
         with contextlib.suppress(OSError):
             if Path(f"/proc/{child}/exe").resolve().name == "java":
                 return child
