@@ -33,7 +33,8 @@ class Oracle:
 
     def outcomes(self, view: dict[str, Any], facts: Facts) -> dict[str, Outcome]:
         """Return the outcome for every feed, its obligations left out."""
-        entities = cedarpy.Entities.from_json_str(self._entities(view), self._schema)
+        told = self._entities(view, facts.filled)
+        entities = cedarpy.Entities.from_json_str(told, self._schema)
         found = {
             feed.id: self._outcome(feed, view, facts, entities)
             for feed in self._community.feeds.values()
@@ -107,7 +108,7 @@ class Oracle:
                 return Outcome(Verdict.WITHHOLD, 0, kept or (name,), Reason(reason))
         return outcome
 
-    def _entities(self, view: dict[str, Any]) -> str:
+    def _entities(self, view: dict[str, Any], filled: int) -> str:
         community = self._community
         rows = [_entity("Community", name) for name in community.communities]
         for organisation in community.organisations.values():
@@ -130,6 +131,7 @@ class Oracle:
             rows.append(row)
         alert = {name: _known(view[name], codes) for name, codes in ATTRIBUTES.items()}
         alert["named_recipients"] = [n for n in view["named_recipients"] if n in community.units]
+        alert["filled"] = [n for bit, n in enumerate(COMPARTMENTS) if filled >> bit & 1]
         alert["originator"] = {"__entity": {"type": "Lali::Unit", "id": view["originator"]}}
         return json.dumps([*rows, _entity("Alert", "alert", alert)])
 

@@ -49,6 +49,12 @@ CONDITIONS = (
     'if resource.at_risk == "YES" then resource.severity == "EXTREME" else context.operational',
     'resource == Lali::Alert::"alert"',
     "resource.exploitation == resource.sectors",
+    'resource.filled.contains("victims")',
+    '!resource.filled.containsAny(["victim_profile", "safe_contact"])',
+    'resource.filled.containsAll(["suspects", "movement"])',
+    "resource.filled.isEmpty()",
+    'resource.filled == ["victims"]',
+    '["victims", "suspects", "contact"].containsAll(resource.filled)',
     '[resource.originator.kind, principal.kind].contains("POLICE")',
     'action == Lali::Action::"see_victims"',
 )

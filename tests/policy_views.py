@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from broker.model.compartment import COMPARTMENTS
+from broker.model.compartment import ALL_COMPARTMENTS, COMPARTMENTS
 from broker.model.decision import Outcome, Verdict
 from broker.model.label import Distribution, Label
 from broker.policy.bundle import Bundle, load_bundle
@@ -22,7 +22,12 @@ PACIFIC = shipped("policies") / "pacific"
 #: What a value outside its code list looks like on its way in.
 NOWHERE = "NO_SUCH_CODE"
 
-FACTS = st.builds(Facts, expired=st.booleans(), embargoed=st.booleans())
+FACTS = st.builds(
+    Facts,
+    expired=st.booleans(),
+    embargoed=st.booleans(),
+    filled=st.integers(0, ALL_COMPARTMENTS),
+)
 
 
 def ordinary(**changes: Any) -> dict[str, Any]:

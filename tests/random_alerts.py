@@ -5,6 +5,7 @@ from typing import Any
 
 from policy_views import NOWHERE, ordinary
 
+from broker.model.compartment import ALL_COMPARTMENTS
 from broker.policy.decide import Decider
 from broker.policy.entities import ATTRIBUTES
 from broker.policy.facts import Facts
@@ -37,7 +38,8 @@ class RandomAlerts:
 
     def facts(self) -> Facts:
         """Return facts, most of them that nothing is the matter."""
-        return Facts(**{name: self._random.random() < 0.05 for name in Facts._fields})
+        filled = self._random.choice((0, self._random.randint(0, ALL_COMPARTMENTS)))
+        return Facts(self._random.random() < 0.05, self._random.random() < 0.05, filled)
 
     def _value(self, name: str, codes: Any) -> Any:
         if codes is None:

@@ -114,7 +114,7 @@ def test_a_plan_names_those_who_receive_first(decider):
 
 def test_an_alert_that_cedar_cannot_take_is_withheld_from_everybody(decider, monkeypatch):
     sound = decider(PERMIT)
-    monkeypatch.setattr("broker.policy.decide.alert_entity", lambda _reduced: "[{]")
+    monkeypatch.setattr("broker.policy.decide.alert_entity", lambda _reduced, _filled: "[{]")
 
     reasons = {each.reason for each in sound.outcomes(VIEW, Facts()).values()}
 

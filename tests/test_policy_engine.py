@@ -13,6 +13,7 @@ from policy_oracle import Oracle
 from policy_rules import CONDITIONS, RULES, numbered
 from policy_views import FACTS, NOWHERE, PACIFIC, ordinary, sees, small_bundle, views
 
+from broker.model.compartment import ALL_COMPARTMENTS
 from broker.model.decision import Plan
 from broker.policy.bundle import load_bundle
 from broker.policy.decide import Decider
@@ -83,7 +84,8 @@ def test_each_way_of_reading_a_request_is_in_the_key(condition):
     }  # fmt: skip
     for _ in range(60):
         view = ordinary(**base, **{name: draw.choice(pool) for name, pool in pools.items()})
-        facts = Facts(expired=False, embargoed=draw.random() < 0.1)
+        filled = draw.choice([0, 1 << 3, 1 << 2, 1 << 4 | 1 << 7, ALL_COMPARTMENTS])
+        facts = Facts(expired=False, embargoed=draw.random() < 0.1, filled=filled)
         assert by_feed(decider.plan(view, facts)) == oracle.outcomes(view, facts)
 
 

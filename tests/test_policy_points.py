@@ -20,7 +20,10 @@ GUARDS = {
     4: ("a-childs-pictures-source-assessment-and-places",),
     5: ("free-text-about-a-child",),
     6: ("a-name-is-no-consent",),
-    7: ("enforcement-learns-of-no-victim-by-a-label",),
+    7: (
+        "enforcement-learns-of-no-victim-by-a-label",
+        "enforcement-learns-of-no-victim-by-a-part",
+    ),
     8: ("the-secretariat-sees-signs-alone",),
     9: ("a-scope-that-is-stated-binds-everybody",),
     10: ("a-tip-names-no-person",),

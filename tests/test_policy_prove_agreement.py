@@ -12,6 +12,7 @@ from broker.policy.actions import ACTIONS
 from broker.policy.bundle import load_bundle
 from broker.policy.decide import Decider
 from broker.policy.entities import reduce_view
+from broker.policy.filled import filled_names
 from broker.policy.proof.asking import seen_by
 from broker.policy.proof.deciding import Deciding, named_groups
 from broker.policy.proof.vocabulary import vocabulary
@@ -30,7 +31,10 @@ def test_solver_and_engine_agree_on_requests_at_random(folder):
     alerts = RandomAlerts(decider, seed=11)
     drawn = [(alerts.view(), alerts.facts()) for _ in range(_alerts(len(feeds)))]
     asked = [
-        (reduce_view(view), {"feed": feed, **facts._asdict()})
+        (
+            reduce_view(view),
+            {"feed": feed, **facts._asdict(), "filled": filled_names(facts.filled)},
+        )
         for view, facts in drawn
         for feed in feeds
     ]

@@ -18,7 +18,7 @@ from broker.policy.facts import Facts
 def test_an_answer_counts_every_feed_once_and_says_what_the_engine_decides(name, originator):
     alert = sample(name, originator=originator)
     view = view_of(alert.label, alert.distribution)
-    outcomes = DECIDER.outcomes(view, Facts())
+    outcomes = DECIDER.outcomes(view, Facts(filled=alert.compartments.mask))
 
     told = preview(alert, DECIDER, ms(DURING))
 

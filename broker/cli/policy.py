@@ -146,7 +146,7 @@ def who(
     decider = _decider(bundle)
     read = _read_alert(alert)
     now = _moment(at)
-    facts = facts_at(read.label, read.distribution, now)
+    facts = facts_at(read.label, read.distribution, now, read.compartments.mask)
     plan = decider.plan(view_of(read.label, read.distribution), facts)
     rows = [row for row in _rows(plan, read.compartments.mask) if feed in (None, row["feed"])]
     if feed is not None and not rows:

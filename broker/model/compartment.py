@@ -74,3 +74,9 @@ def shown_unparted(mask: int) -> int:
         if not mask & _BIT[exact]:
             shown &= ~_BIT[whole]
     return shown
+
+
+def filled_unparted(present: int) -> int:
+    """Return which compartments an alert of twelve slots may fill with those in *present*."""
+    exact = (part for whole, part in EXACT_PART_OF.items() if present & _BIT[whole])
+    return present | mask_of(exact)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from broker.errors import Rejected
+from broker.model.compartment import ALL_COMPARTMENTS
 from broker.model.reason import Reason
 from broker.model.release import ReleaseKind
 from broker.wire.alert_bytes import View, view_of_ledger
@@ -24,6 +25,7 @@ class Holding:
     """One alert in the ledger: its latest revision, and who holds it.
 
     Attributes:
+        present: Mask of the compartments that hold content.
         is_unreadable: The ledger has an entry that cannot be read: nothing of it is known, so
             nothing may be released.
     """
@@ -34,6 +36,7 @@ class Holding:
     label: bytes
     distribution: bytes
     shares: dict[str, Share]
+    present: int = ALL_COMPARTMENTS
     is_unreadable: bool = False
 
     def view(self) -> View:
@@ -119,4 +122,5 @@ def holding_of(record: dict[str, Any]) -> Holding:
         label=record["label"],
         distribution=record["distribution"],
         shares=shares,
+        present=record["present"],
     )

@@ -81,6 +81,7 @@ class Known:
         embargo_until: Epoch ms, or 0.
         retention_ms: How long the ledger keeps the alert.
         decided: What was decided, by facts.
+        by_plan: The same by the digest of its plan.
     """
 
     view: View
@@ -92,6 +93,7 @@ class Known:
     embargo_until: int
     retention_ms: int
     decided: dict[Facts, Decided] = field(default_factory=dict)
+    by_plan: dict[bytes, Decided] = field(default_factory=dict)
 
     @property
     def cancels(self) -> bool:
@@ -132,7 +134,7 @@ class KnownLabels:
         if decided is None:
             decided = self._decide(known, facts)
             if not decided.failed:  # an error is asked again, never remembered
-                known.decided[facts] = decided
+                known.decided[facts] = known.by_plan[decided.plan.digest] = decided
         return decided
 
     def first(
@@ -152,6 +154,10 @@ class KnownLabels:
 
     def _decide(self, known: Known, facts: Facts) -> Decided:
         plan = self._plan_of(known.view, facts)
+        # Facts that no rule tells apart come to one plan: what follows from it is kept once.
+        same = known.by_plan.get(plan.digest)
+        if same is not None:
+            return same
         failed = any(group.outcome.reason is Reason.POLICY_ERROR for group in plan.groups)
         return Decided(plan, encode_plan(plan), self._audiences(plan), failed)
 

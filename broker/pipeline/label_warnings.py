@@ -78,7 +78,8 @@ class _Reach:
     def __init__(self, alert: Alert, decider: Decider) -> None:
         self._decider = decider
         self.community = decider.bundle.community
-        self._present = alert.compartments.mask | _KNOWS
+        self._filled = alert.compartments.mask
+        self._present = self._filled | _KNOWS
         self._view = view_of(alert.label, alert.distribution)
         self._now = self._seen({})
 
@@ -105,7 +106,8 @@ class _Reach:
         return {self.community.feeds[feed].purpose for feed in self._now}
 
     def _seen(self, changed: Mapping[str, Any]) -> dict[str, int]:
-        plan = self._decider.plan({**self._view, **changed}, Facts())
+        facts = Facts(filled=self._filled)
+        plan = self._decider.plan({**self._view, **changed}, facts)
         return {feed: mask & self._present for feed, mask in _masks(plan)}
 
     def _units(self, seen: dict[str, int]) -> set[str]:

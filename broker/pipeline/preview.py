@@ -34,7 +34,8 @@ def preview(
         moment: For which moment, epoch milliseconds.
         found: What `found_in` found in it, where it was asked before.
     """
-    facts = facts_at(alert.label, alert.distribution, moment)
+    filled = alert.compartments.mask
+    facts = facts_at(alert.label, alert.distribution, moment, filled)
     plan = decider.plan(view_of(alert.label, alert.distribution), facts)
     rows = _Rows(alert, decider)
     receives = rows.of(plan, Verdict.RELEASE)

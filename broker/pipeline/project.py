@@ -25,6 +25,7 @@ class Projector:
 
     Attributes:
         present: Mask of the compartments that hold content.
+        filled: The same as policy is told it.
         slots_end: Where signature and seal begin.
     """
 
@@ -34,6 +35,7 @@ class Projector:
         "_revision",
         "_slots",
         "_value",
+        "filled",
         "present",
         "slots_end",
     )
@@ -47,6 +49,7 @@ class Projector:
         self._released_at = released_at
         self._slots = Slots(value, slots_start)
         self.present = self._slots.present
+        self.filled = self._slots.layout.filled(self.present)
         self.slots_end = self._slots.end
 
     def project(self, mask: int, acknowledge: bytes, closing: bytes | None = None) -> Release:

@@ -14,6 +14,7 @@ from broker.pipeline.holding import Holding, Share
 from broker.pipeline.project import narrow
 from broker.policy.decide import Decider
 from broker.policy.facts import Facts
+from broker.wire.layout import layout_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def redecide(
         return Stay(rejected.reason)
     embargo = view["embargo_until"]
     embargoed = embargo is not None and embargo.timestamp() * 1000 > now
-    facts = Facts(expired=holding.expires_at <= now, embargoed=embargoed)
+    filled = layout_of(release.value).filled(holding.present)
+    facts = Facts(holding.expires_at <= now, embargoed, filled)
     outcome = decider.decide(feed, view, facts).outcome
     if outcome.verdict is not Verdict.RELEASE:
         return Stay(outcome.reason or Reason.NO_RULE_PERMITS)

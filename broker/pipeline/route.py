@@ -29,11 +29,6 @@ from broker.wire.layout import layout_of
 from broker.wire.outbox import Outbox
 from broker.wire.topics import Topics
 
-#: There are four; made once.
-_FACTS = {
-    (expired, held): Facts(expired, held) for expired in (False, True) for held in (False, True)
-}
-
 
 class _Decided(NamedTuple):
     """An alert that was decided, and how its releases are written; none of a cancel."""
@@ -125,7 +120,8 @@ class PartitionRouter:
                 held = self.ledger.get(alert.alert_id)
                 self._decide(outbox, alert, known, held, cancels=True)
             case Arrival.BLIND_CANCEL:
-                plan = self._known.decided(known, self._facts(alert, known)).plan
+                # Of any of its facts: everybody is told, whatever they are.
+                plan = self._known.decided(known, self._facts(alert, known, 0)).plan
                 held = everybody(plan, alert, known.originator)
                 self._decide(outbox, alert, known, held, cancels=True)
 
@@ -155,18 +151,14 @@ class PartitionRouter:
     ) -> None:  # fmt: skip
         cancels = cancels or known.cancels
         alert = placed(alert, held, cancels=cancels)
-        decided = self._known.decided(known, self._facts(alert, known))
-        if decided.failed:
-            self._quarantine(outbox, alert, known.originator, Reason.POLICY_ERROR)
-            return
         try:
-            routed = self._prepared(alert, known, decided, cancels=cancels)
+            routed = self._prepared(alert, known, cancels=cancels)
         except Rejected as rejected:
             self._quarantine(outbox, alert, known.originator, rejected.reason)
             return
         if routed.releases is not None:
-            self.owed.require_keys(routed.releases, decided.audiences)
-        self._write_plan(outbox, decided)
+            self.owed.require_keys(routed.releases, routed.decided.audiences)
+        self._write_plan(outbox, routed.decided)
         if held is None and not routed.cancels:
             self._write_first(outbox, routed)
         else:
@@ -174,9 +166,14 @@ class PartitionRouter:
         self.ledger.stage_mark((known.originator, alert.partition), alert.offset)
         self.counts["decided"] += 1
 
-    def _facts(self, alert: Accepted, known: Known) -> Facts:
+    def _facts(self, alert: Accepted, known: Known, filled: int) -> Facts:
         now = self._records.now
-        return _FACTS[alert.expires_at <= now, known.embargo_until > now]
+        return Facts(alert.expires_at <= now, known.embargo_until > now, filled)
+
+    def _projector(self, alert: Accepted, known: Known) -> Projector:
+        label_end = alert.start + known.label_length
+        slots_start = alert.start + known.length
+        return Projector(alert.value, alert.revision, label_end, slots_start, self._records.at)
 
     def _write_plan(self, outbox: Outbox, decided: Decided) -> None:
         digest = decided.plan.digest
@@ -184,12 +181,16 @@ class PartitionRouter:
             self._records.plan(outbox, decided)
             self._plans_staged.add(digest)
 
-    def _prepared(
-        self, alert: Accepted, known: Known, decided: Decided, *, cancels: bool
-    ) -> _Decided:
-        label_end = alert.start + known.label_length
-        slots_start = alert.start + known.length
-        projector = Projector(alert.value, alert.revision, label_end, slots_start, self._records.at)
+    def _prepared(self, alert: Accepted, known: Known, *, cancels: bool) -> _Decided:
+        """Return *alert* decided.
+
+        Raises:
+            Rejected: It cannot be cut into its parts, or policy fails, or it cannot be released.
+        """
+        projector = self._projector(alert, known)
+        decided = self._known.decided(known, self._facts(alert, known, projector.filled))
+        if decided.failed:
+            raise Rejected(Reason.POLICY_ERROR)
         releases = None
         if decided.audiences and not cancels:
             fanout = self._known.fanout

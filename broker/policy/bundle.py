@@ -8,6 +8,7 @@ operator's and no part of it.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cedarpy
 
@@ -30,6 +31,8 @@ class Bundle:
         community: Who exists.
         schema: The Cedar schema, parsed.
         rules: The rules, sliced.
+        tells_filled: Whether its schema has rules told which compartments are filled; those
+            from before do not.
     """
 
     folder: Path
@@ -37,6 +40,7 @@ class Bundle:
     community: Directory
     schema: cedarpy.Schema
     rules: RuleSet
+    tells_filled: bool = False
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -54,7 +58,7 @@ def load_bundle(folder: Path) -> Bundle:
     schema_text = texts.pop(schema_file)
     directory = directory_in(community, texts.pop(community))
     schema = _schema(schema_file, schema_text)
-    _refuse_unfit(schema_file, schema, directory)
+    tells_filled = _fitting(schema_file, schema, directory)
     rules = _rules(texts, schema_text)
     named = {entity for rule in rules for entity in rule.named_actions}
     try:
@@ -67,6 +71,7 @@ def load_bundle(folder: Path) -> Bundle:
         community=directory,
         schema=schema,
         rules=RuleSet(rules, groups),
+        tells_filled=tells_filled,
     )
 
 
@@ -90,8 +95,28 @@ def _schema(file: Path, text: str) -> cedarpy.Schema:
         raise BundleInvalid([f"{file.name}: {error}"]) from None
 
 
-def _refuse_unfit(file: Path, schema: cedarpy.Schema, directory: Directory) -> None:
-    """Refuse a schema that does not take what the broker shows: every decision would fail."""
+def _fitting(file: Path, schema: cedarpy.Schema, directory: Directory) -> bool:
+    """Return whether a schema knows which compartments are filled.
+
+    Raises:
+        BundleInvalid: It does not take what the broker shows: every decision would fail.
+    """
+    reduced = reduce_view(_any_view())
+    try:
+        entities = community_entities(directory, schema)
+        groups_of(schema, ())
+        try:
+            entities.with_added_json_str(alert_entity(reduced, []), schema)
+        except ValueError:
+            entities.with_added_json_str(alert_entity(reduced), schema)
+            return False
+    except ValueError as error:
+        text = f"{file.name}: does not fit what the broker shows to rules: {error}"
+        raise BundleInvalid([text]) from None
+    return True
+
+
+def _any_view() -> dict[str, Any]:
     label = Label.model_validate(
         {
             "alert_id": "00000000-0000-4000-8000-000000000000",
@@ -102,14 +127,7 @@ def _refuse_unfit(file: Path, schema: cedarpy.Schema, directory: Directory) -> N
             "source_type": "UNKNOWN",
         }
     )
-    reduced = reduce_view(label.model_dump() | Distribution.model_validate({}).model_dump())
-    try:
-        entities = community_entities(directory, schema)
-        entities.with_added_json_str(alert_entity(reduced), schema)
-        groups_of(schema, ())
-    except ValueError as error:
-        text = f"{file.name}: does not fit what the broker shows to rules: {error}"
-        raise BundleInvalid([text]) from None
+    return label.model_dump() | Distribution.model_validate({}).model_dump()
 
 
 def _rules(texts: dict[Path, str], schema_text: str) -> list[Rule]:

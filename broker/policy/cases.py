@@ -5,10 +5,12 @@
     label = { minor = "YES", source_type = "AGENCY" }
     distribution = { releasable_to = ["fiji-immigration"] }
     facts = { expired = false }
+    filled = ["suspects", "victims"]
     feed = "fiji-immigration-enforcement"
     expect = { verdict = "WITHHOLD", rules = ["firewall-minors"] }
 
-`label` and `distribution` override an ordinary alert. `expect` may hold `verdict`,
+`label` and `distribution` override an ordinary alert, and `filled` which compartments it
+fills. `expect` may hold `verdict`,
 `compartments` (exactly these), `never` (none of these), `rules` (these are among the
 deciding ones), `held`, `reason` and `acknowledge_within`, seconds.
 """
@@ -21,7 +23,7 @@ from pydantic import Field
 
 from broker.errors import BundleInvalid, Rejected
 from broker.model.base import Model
-from broker.model.compartment import Compartment, compartments_in
+from broker.model.compartment import Compartment, compartments_in, mask_of
 from broker.model.decision import Decision, Recipient, Verdict
 from broker.model.label import Distribution, Label
 from broker.model.reason import Reason
@@ -50,6 +52,18 @@ ORDINARY: dict[str, Any] = {
 }
 
 
+#: What it fills: it tells of suspects and their boat, and describes no victim.
+ORDINARY_FILLED: tuple[Compartment, ...] = (
+    Compartment.SUMMARY,
+    Compartment.INDICATORS,
+    Compartment.SUSPECTS,
+    Compartment.CONVEYANCES,
+    Compartment.MOVEMENT,
+)
+
+#: Facts that a case gives under `facts`.
+_MOMENT = frozenset({"expired", "embargoed"})
+
 #: The same as the view that decides.
 ORDINARY_VIEW: dict[str, Any] = view_of(
     Label.model_validate(ORDINARY), Distribution.model_validate({})
@@ -76,6 +90,7 @@ class Case(Model):
     label: dict[str, Any] = Field(default_factory=dict)
     distribution: dict[str, Any] = Field(default_factory=dict)
     facts: dict[str, bool] = Field(default_factory=dict)
+    filled: tuple[Compartment, ...] = ORDINARY_FILLED
     expect: Expectation
 
 
@@ -158,9 +173,9 @@ def try_case(decider: Decider, case: Case) -> tuple[str, ...]:
 
 
 def _facts(case: Case) -> Facts:
-    if not set(case.facts) <= set(Facts._fields):
-        raise ValueError(f"facts are {', '.join(Facts._fields)}")
-    return Facts(**case.facts)
+    if not set(case.facts) <= _MOMENT:
+        raise ValueError(f"facts are {', '.join(sorted(_MOMENT))}")
+    return Facts(**case.facts, filled=mask_of(case.filled))
 
 
 def _view(case: Case) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from broker.policy.entities import (
 )
 from broker.policy.evaluate import Evaluation
 from broker.policy.facts import Facts
+from broker.policy.filled import FILLED, filled_names, told_apart
 from broker.policy.guards import GUARD_READS, guard_against, guarded
 from broker.wire.plan_codec import make_plan
 
@@ -54,7 +55,8 @@ class Decider:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self._reads = bundle.rules.reads
-        self.read_set = frozenset(self._reads.resource | GUARD_READS)
+        self.read_set = frozenset(self._reads.resource | GUARD_READS) - {FILLED}
+        self._told_apart = told_apart(bundle.rules.rules) if bundle.tells_filled else 0
         self._community = community_entities(bundle.community, bundle.schema)
         self._feeds = sorted(bundle.community.feeds.values(), key=lambda feed: feed.id)
         self._names = {
@@ -65,7 +67,7 @@ class Decider:
 
     def plan(self, view: Mapping[str, Any], facts: Facts) -> Plan:
         """Return the decisions of every active feed for an alert with this *view*."""
-        reduced = self._reduce(view)
+        reduced, facts = self._reduce(view), self._telling(facts)
         key = self._key(reduced, facts)
         plan = self._plans.get(key)
         if plan is not None:
@@ -104,7 +106,11 @@ class Decider:
         self, view: Mapping[str, Any], facts: Facts, only: str | None = None
     ) -> dict[str, Outcome]:
         """Return the outcome for every active feed, or for one *only*, without the cache."""
-        return self._outcomes(self._reduce(view), facts, only)
+        return self._outcomes(self._reduce(view), self._telling(facts), only)
+
+    def _telling(self, facts: Facts) -> Facts:
+        """Return *facts* without what no rule of this bundle can tell apart."""
+        return facts._replace(filled=facts.filled & self._told_apart)
 
     def _reduce(self, view: Mapping[str, Any]) -> Reduced:
         # Units are named, and nothing larger: whoever names a community for RED, or for a
@@ -131,7 +137,7 @@ class Decider:
     def _outcomes(
         self, reduced: Reduced, facts: Facts, only: str | None = None
     ) -> dict[str, Outcome]:
-        evaluation = self._evaluation(reduced)
+        evaluation = self._evaluation(reduced, facts)
         made: dict[tuple[Any, ...], Outcome] = {}
         outcomes = {}
         for feed in self._feeds:
@@ -147,12 +153,13 @@ class Decider:
             outcomes[feed.id] = guarded(made[key], guard_against(reduced, feed, facts))
         return outcomes
 
-    def _evaluation(self, reduced: Reduced) -> Evaluation | None:
+    def _evaluation(self, reduced: Reduced, facts: Facts) -> Evaluation | None:
         if reduced["originator"] not in self._names:
             return None  # an originator nobody knows: no rule can be trusted to judge
+        filled = filled_names(facts.filled) if self.bundle.tells_filled else None
         try:
             entities = self._community.with_added_json_str(
-                alert_entity(reduced), self.bundle.schema
+                alert_entity(reduced, filled), self.bundle.schema
             )
         except ValueError:
             return None

@@ -60,10 +60,18 @@ def reduce_view(view: Mapping[str, Any]) -> Reduced:
     return reduced
 
 
-def alert_entity(reduced: Reduced) -> str:
-    """Return the alert of *reduced* as Cedar JSON."""
+def alert_entity(reduced: Reduced, filled: list[str] | None = None) -> str:
+    """Return the alert of *reduced* as Cedar JSON.
+
+    Args:
+        reduced: What Cedar sees of its label and distribution.
+        filled: Names of the compartments that hold anything; None where the bundle's schema
+            is from before rules were told.
+    """
     attrs = {name: list(v) if isinstance(v, tuple) else v for name, v in reduced.items()}
     attrs["originator"] = {"__entity": {"type": f"{NAMESPACE}::Unit", "id": reduced["originator"]}}
+    if filled is not None:
+        attrs["filled"] = filled
     return json.dumps([{"uid": ALERT_UID, "attrs": attrs, "parents": []}])
 
 

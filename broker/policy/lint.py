@@ -16,6 +16,7 @@ from broker.policy.actions import ACTIONS, FREE_LINES, groups_of
 from broker.policy.bundle import Bundle
 from broker.policy.cases import Tried
 from broker.policy.entities import ATTRIBUTES
+from broker.policy.filled import FILLABLE, FILLED
 from broker.policy.obligations import ANNOTATIONS, acknowledge_within_seconds
 from broker.policy.rules import Rule
 
@@ -152,6 +153,8 @@ def _unknown_codes(node: Any) -> Iterator[str]:
 def _codes_of(node: Any) -> frozenset[str] | None:
     if not (isinstance(node, pst.GetAttr) and isinstance(node.base, pst.Var)):
         return None
+    if node.base.name == "resource" and node.attr == FILLED:
+        return frozenset(FILLABLE)
     if node.base.name == "resource":
         codes = ATTRIBUTES.get(node.attr)
         return frozenset(codes.__members__) if codes else None

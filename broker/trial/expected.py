@@ -77,6 +77,7 @@ def _released(alert: Alert, decider: Decider) -> dict[str, int]:
     facts = Facts(
         expired=alert.label.expires_at.timestamp() * 1000 <= now,
         embargoed=embargo is not None and embargo.timestamp() * 1000 > now,
+        filled=alert.compartments.mask,
     )
     plan = decider.plan(view_of(alert.label, alert.distribution), facts)
     return {

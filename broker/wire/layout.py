@@ -8,7 +8,12 @@ twelve as well; what stood unparted in them is shown only to who may see all of 
 from typing import NamedTuple
 
 from broker.errors import Rejected
-from broker.model.compartment import COMPARTMENTS, UNPARTED_SLOTS, shown_unparted
+from broker.model.compartment import (
+    COMPARTMENTS,
+    UNPARTED_SLOTS,
+    filled_unparted,
+    shown_unparted,
+)
 from broker.model.reason import Reason
 from broker.wire.schema import catalogue
 
@@ -35,6 +40,13 @@ class Layout(NamedTuple):
     def shown(self, mask: int) -> int:
         """Return what may be shown to who may see *mask*."""
         return mask if self.slots > UNPARTED_SLOTS else shown_unparted(mask)
+
+    def filled(self, present: int) -> int:
+        """Return which compartments may be filled where the slots in *present* are.
+
+        What an older slot holds beside its own nobody without its key can say: it counts.
+        """
+        return present if self.slots > UNPARTED_SLOTS else filled_unparted(present)
 
 
 def _frame(name: str, version: int) -> bytes:

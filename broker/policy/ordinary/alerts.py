@@ -7,7 +7,8 @@
     must = [{ feed = "samoa-tcu-investigate", sees = ["suspects", "movement"] }]
 
 They stand in ``ordinary/*.toml``. Every combination of `vary` is tried, on top of `label` and
-`distribution`, which override the ordinary alert of cases. Each must reach somebody besides
+`distribution`, which override the ordinary alert of cases, and of `filled`, which names the
+compartments that it fills. Each must reach somebody besides
 its originator, unless `nobody` says why it does not; `must` names feeds and what they see.
 """
 
@@ -22,7 +23,7 @@ from broker.errors import BundleInvalid, Rejected
 from broker.model.base import Model
 from broker.model.compartment import Compartment
 from broker.model.label import Distribution, Label
-from broker.policy.cases import ORDINARY
+from broker.policy.cases import ORDINARY, ORDINARY_FILLED
 from broker.policy.decide import view_of
 from broker.policy.files import read_bytes, tables_in, text_of
 from broker.wire.refusal import validated
@@ -41,6 +42,7 @@ class OrdinaryAlert(Model):
     name: str
     label: dict[str, Any] = Field(default_factory=dict)
     distribution: dict[str, Any] = Field(default_factory=dict)
+    filled: tuple[Compartment, ...] = ORDINARY_FILLED
     vary: dict[str, list[Any]] = Field(default_factory=dict)
     must: tuple[Must, ...] = ()
     nobody: str | None = Field(None, description="Why it reaches nobody, where that is meant.")

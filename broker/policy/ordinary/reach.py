@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from broker.errors import BundleInvalid, Rejected
-from broker.model.compartment import compartments_in
+from broker.model.compartment import compartments_in, mask_of
 from broker.model.decision import Outcome, Verdict
 from broker.policy.decide import Decider
 from broker.policy.facts import Facts
@@ -39,7 +39,7 @@ def _when(said: str) -> str:
 
 
 def _faults(decider: Decider, alert: OrdinaryAlert, view: dict[str, Any]) -> Iterator[str]:
-    outcomes = outcomes_of(decider, view)
+    outcomes = outcomes_of(decider, view, mask_of(alert.filled))
     feeds = decider.bundle.community.feeds
     reached = {
         feeds[feed].unit for feed, found in outcomes.items() if found.verdict is Verdict.RELEASE
@@ -58,9 +58,9 @@ def _faults(decider: Decider, alert: OrdinaryAlert, view: dict[str, Any]) -> Ite
             yield f"{must.feed} does not see {', '.join(sorted(missing))}"
 
 
-def outcomes_of(decider: Decider, view: dict[str, Any]) -> dict[str, Outcome]:
+def outcomes_of(decider: Decider, view: dict[str, Any], filled: int) -> dict[str, Outcome]:
     """Return what each feed receives of an alert that is neither expired nor under embargo."""
-    plan = decider.plan(view, Facts())
+    plan = decider.plan(view, Facts(filled=filled))
     return {
         recipient.feed: group.outcome for group in plan.groups for recipient in group.recipients
     }

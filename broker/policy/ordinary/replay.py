@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from broker.errors import Rejected
-from broker.model.compartment import compartments_in
+from broker.model.compartment import ALL_COMPARTMENTS, compartments_in, mask_of
 from broker.model.decision import Outcome, Verdict
 from broker.model.label import Distribution, Label
 from broker.model.reason import Reason
@@ -36,15 +36,32 @@ class Replayed:
     lost: tuple[str, ...]
 
 
-def ordinary_views(bundle: Bundle) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every ordinary alert of *bundle*: what it is, and its view."""
+class Replay(NamedTuple):
+    """One alert to decide again.
+
+    Attributes:
+        said: Which, in words.
+        view: Its label and distribution.
+        filled: Mask of the compartments that it fills.
+    """
+
+    said: str
+    view: dict[str, Any]
+    filled: int = ALL_COMPARTMENTS
+
+
+def ordinary_views(bundle: Bundle) -> Iterator[Replay]:
+    """Yield every ordinary alert of *bundle*."""
     for _, alert in read_ordinary(bundle.folder):
         for said, view in views_of(alert):
-            yield f"{alert.name} ({said})" if said else alert.name, view
+            which = f"{alert.name} ({said})" if said else alert.name
+            yield Replay(which, view, mask_of(alert.filled))
 
 
-def recorded_views(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def recorded_views(file: Path) -> Iterator[Replay]:
     """Yield the labels in *file*, one JSON object a line: ``label``, and ``distribution``.
+
+    They may fill any compartment: a file of labels does not say.
 
     Raises:
         Rejected: The file cannot be read, or a line is no label.
@@ -63,24 +80,25 @@ def recorded_views(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             raise Rejected(Reason.JSON_SYNTAX, where) from None
         given = row if isinstance(row, dict) else {}
         label = validated(Label, given.get("label"), where)
-        yield where, view_of(label, validated(Distribution, given.get("distribution") or {}, where))
+        wishes = validated(Distribution, given.get("distribution") or {}, where)
+        yield Replay(where, view_of(label, wishes))
 
 
-def replayed(
-    old: Bundle, new: Bundle, views: Iterable[tuple[str, dict[str, Any]]]
-) -> Iterator[Replayed]:
+def replayed(old: Bundle, new: Bundle, views: Iterable[Replay]) -> Iterator[Replayed]:
     """Yield what each feed gains and loses of *views* under *new*."""
     before, after = Decider(old), Decider(new)
-    for said, view in views:
-        saw, sees = _seen(before, view), _seen(after, view)
+    for one in views:
+        saw, sees = _seen(before, one), _seen(after, one)
         for feed in sorted({*saw, *sees}):
-            one, other = saw.get(feed, _NOTHING), sees.get(feed, _NOTHING)
-            if one != other:
-                yield Replayed(said, feed, tuple(sorted(other - one)), tuple(sorted(one - other)))
+            had, has = saw.get(feed, _NOTHING), sees.get(feed, _NOTHING)
+            if had != has:
+                gained, lost = tuple(sorted(has - had)), tuple(sorted(had - has))
+                yield Replayed(one.said, feed, gained, lost)
 
 
-def _seen(decider: Decider, view: dict[str, Any]) -> dict[str, frozenset[str]]:
-    return {feed: _parts(outcome) for feed, outcome in outcomes_of(decider, view).items()}
+def _seen(decider: Decider, one: Replay) -> dict[str, frozenset[str]]:
+    outcomes = outcomes_of(decider, one.view, one.filled)
+    return {feed: _parts(outcome) for feed, outcome in outcomes.items()}
 
 
 def _parts(outcome: Outcome) -> frozenset[str]:

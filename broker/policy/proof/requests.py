@@ -12,13 +12,16 @@ import z3
 
 from broker.model.codes import Purpose, RecipientClass
 from broker.model.community import Community, Feed, Organisation, Unit
+from broker.model.compartment import Compartment, mask_of
 from broker.policy.bundle import Bundle
-from broker.policy.cases import ORDINARY_VIEW
+from broker.policy.cases import ORDINARY_FILLED, ORDINARY_VIEW
 from broker.policy.directory import Directory
 from broker.policy.facts import Facts
+from broker.policy.filled import FILLED
 from broker.policy.proof.values import Text, TextSet, Value
 from broker.policy.proof.worlds import World
 
+_FILLED = f"resource.{FILLED}"
 #: Stands for any string that nothing names.
 _SOME_NAME, _SOME_COUNTRY = "somebody-else", "AQ"
 
@@ -67,6 +70,10 @@ def _wishes(world: World) -> Iterator[list[z3.BoolRef]]:
     for name, value in world.symbols.values.items():
         if isinstance(value, z3.BoolRef):
             yield [value if name == "context.operational" else z3.Not(value)]
+    filled = world.value(_FILLED)
+    assert isinstance(filled, TextSet)
+    yield [_equals(filled, {name.value for name in ORDINARY_FILLED})]
+    yield from ([z3.Not(member)] for member in filled.members.values())
     for attribute, usual in ORDINARY_VIEW.items():
         value = world.symbols.values.get(f"resource.{attribute}")
         if isinstance(value, Text) and usual in value.options:
@@ -95,7 +102,7 @@ def _read(world: World, model: z3.ModelRef) -> Request:
     read = _Reader(model)
     view = dict(ORDINARY_VIEW)
     for name, value in world.symbols.values.items():
-        if name.startswith("resource."):
+        if name.startswith("resource.") and name != _FILLED:
             attribute = name.removeprefix("resource.")
             view[attribute] = read.alert(attribute, value)
     view["originator"] = read.text(world.originator.id)
@@ -104,6 +111,7 @@ def _read(world: World, model: z3.ModelRef) -> Request:
         for name in Facts._fields
         if f"context.{name}" in world.symbols.values
     }
+    facts[FILLED] = mask_of(Compartment(name) for name in read.plain(world.value(_FILLED)))
     if world.directory is not None:
         feed = read.text(_text(world.value("feed")))
         return Request(view, Facts(**facts), feed, world.directory, made_up=False)

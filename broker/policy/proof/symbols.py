@@ -10,6 +10,7 @@ from broker.model.codes import Purpose
 from broker.policy.actions import ANY_CONTEXT
 from broker.policy.cases import ORDINARY_VIEW
 from broker.policy.entities import ATTRIBUTES
+from broker.policy.filled import FILLABLE, FILLED
 from broker.policy.proof.errors import NotTranslated
 from broker.policy.proof.values import FALSE, Text, TextSet, Value, any_of, negated
 from broker.policy.proof.vocabulary import Vocabulary, codes_of, is_list_of_countries
@@ -82,6 +83,7 @@ def add_alert(
         units: Ids of units: the broker drops every other name from ``named_recipients``.
         all_units: Whether no other unit exists.
     """
+    symbols.subset(f"resource.{FILLED}", FILLABLE, closed=True)
     for attribute in ATTRIBUTES:
         name, codes = f"resource.{attribute}", codes_of(attribute)
         plural = isinstance(ORDINARY_VIEW[attribute], tuple)

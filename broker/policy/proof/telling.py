@@ -3,9 +3,11 @@
 import json
 from typing import Any
 
+from broker.model.compartment import mask_of
 from broker.model.label import Distribution
-from broker.policy.cases import ORDINARY_VIEW
+from broker.policy.cases import ORDINARY_FILLED, ORDINARY_VIEW
 from broker.policy.entities import ATTRIBUTES
+from broker.policy.filled import FILLED, filled_names
 from broker.policy.proof.requests import Request
 
 _SEE = "see_"
@@ -24,7 +26,8 @@ def in_words(request: Request, actions: tuple[str, ...], rules: tuple[str, ...])
     """Return one sentence: who sees what of which alert, by which rules."""
     feed = request.directory.feeds[request.feed]
     told = [f"{name} is {_value(value)}" for name, value in changes(request).items()]
-    told += [f"the alert is {name}" for name, holds in request.facts._asdict().items() if holds]
+    told += [f"the alert is {name}" for name in _moment(request)]
+    told += [f"{', '.join(filled)} are filled" for filled in _filled(request)]
     which = "an ordinary alert" + (f" but that {', '.join(told)}" if told else "")
     sees = ", ".join(action.removeprefix(_SEE) for action in actions) or "nothing"
     by = f", by {', '.join(rules)}" if rules else ""
@@ -38,13 +41,27 @@ def as_case(request: Request, actions: tuple[str, ...], name: str) -> str | None
     found = changes(request)
     wishes = {key: value for key, value in found.items() if key in Distribution.model_fields}
     label = {key: value for key, value in found.items() if key not in wishes}
-    facts = {key: value for key, value in request.facts._asdict().items() if value}
+    facts = dict.fromkeys(_moment(request), True)
+    filled = next(iter(_filled(request)), None)
     never = [action.removeprefix(_SEE) for action in actions if action.startswith(_SEE)]
     expect: dict[str, Any] = {"never": never} if never else {"verdict": "WITHHOLD"}
     lines = ["[[case]]", f"name = {json.dumps(name)}"]
     tables = {"label": label, "distribution": wishes, "facts": facts}
     lines += [f"{key} = {_toml(value)}" for key, value in tables.items() if value]
+    lines += [] if filled is None else [f"filled = {_toml(filled)}"]
     return "\n".join((*lines, f'feed = "{request.feed}"', f"expect = {_toml(expect)}"))
+
+
+def _moment(request: Request) -> list[str]:
+    """Return what is true of the moment: expired, embargoed."""
+    told = request.facts._asdict()
+    return [name for name, holds in told.items() if holds and name != FILLED]
+
+
+def _filled(request: Request) -> list[list[str]]:
+    """Return what the alert fills, where the ordinary alert of cases does not fill just that."""
+    filled = request.facts.filled
+    return [] if filled == mask_of(ORDINARY_FILLED) else [filled_names(filled)]
 
 
 def _receiver(request: Request) -> str:
