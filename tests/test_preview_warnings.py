@@ -55,8 +55,12 @@ EMBARGO = "distribution.embargo_until"
         ({"tlp": "UNKNOWN"}, {}, {(Code.REACHES_NOBODY, "label")}),
         ({"tlp": "AMBER_STRICT"}, {}, {(Code.REACHES_ONLY_ORIGINATOR, "label")}),
         ({"purposes": ["STATISTICS"]}, {}, {(Code.REACHES_NOBODY, "label")}),
-        # Within its organisation, which other units belong to.
-        ({"tlp": "AMBER_STRICT", "originator": "samoa-tcu"}, {}, set()),
+        # Within its organisation, which other units belong to; its countries' desks learn nothing.
+        (
+            {"tlp": "AMBER_STRICT", "originator": "samoa-tcu", "countries_transit": ["FJ"]},
+            {},
+            {(Code.ROUTE_COUNTRY_NOT_REACHED, "label.countries_transit[0]")},
+        ),
     ],
 )
 def test_times_and_labels_that_reach_nobody_are_warned_of(label, wishes, expected):

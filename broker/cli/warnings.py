@@ -39,6 +39,7 @@ _SAID = {
     WarningCode.EMBARGO_AFTER_EXPIRY: "it expires before its embargo passes",
     WarningCode.RED_WITHOUT_NAMED_RECIPIENTS: "TLP:RED is for units that are named, and none is",
     WarningCode.CHILD_PROTECTION_NOT_REACHED: "no desk that protects children would receive it",
+    WarningCode.ROUTE_COUNTRY_NOT_REACHED: "nobody in this country on the way would receive it",
     WarningCode.ROUTE_UNKNOWN: "somebody is being moved, and no country on the way is given",
     WarningCode.MINOR_UNKNOWN_WITHHOLDS: "who may be a child is protected as one",
     WarningCode.CONSENT_UNKNOWN_WITHHOLDS: "with consent, recipients would see more",
@@ -96,4 +97,6 @@ def warning_line(warning: AlertWarning) -> str:
     if warning.start is not None:
         place += f", characters {warning.start} to {warning.end}"
     said = f"warning: {warning.code} at {place}: {_SAID.get(warning.code, _IDENTIFIES)}"
+    if warning.change is not None:
+        said += f"; look at {warning.change}"
     return f"{said}; to be confirmed" if warning.confirm else said

@@ -45,6 +45,7 @@ class WarningCode(StrEnum):
     EMBARGO_AFTER_EXPIRY = "EMBARGO_AFTER_EXPIRY"
     RED_WITHOUT_NAMED_RECIPIENTS = "RED_WITHOUT_NAMED_RECIPIENTS"
     CHILD_PROTECTION_NOT_REACHED = "CHILD_PROTECTION_NOT_REACHED"
+    ROUTE_COUNTRY_NOT_REACHED = "ROUTE_COUNTRY_NOT_REACHED"
     ROUTE_UNKNOWN = "ROUTE_UNKNOWN"
     MINOR_UNKNOWN_WITHHOLDS = "MINOR_UNKNOWN_WITHHOLDS"
     CONSENT_UNKNOWN_WITHHOLDS = "CONSENT_UNKNOWN_WITHHOLDS"
@@ -67,6 +68,9 @@ class AlertWarning(Model):
         None, description="In a text: its first character, in Unicode code points from 0."
     )
     end: int | None = Field(None, description="In a text: one behind its last character.")
+    change: str | None = Field(
+        None, description="Path of the one field whose change would let it reach more."
+    )
     confirm: bool = Field(
         False,
         exclude_if=_is_false,

@@ -13,13 +13,14 @@ from broker.model.codes import (
     Consent,
     MessageType,
     Purpose,
-    RecipientClass,
     Status,
     Tlp,
 )
 from broker.model.decision import Plan, Verdict
 from broker.model.label import Distribution, Label
 from broker.model.warning import AlertWarning, WarningCode
+from broker.pipeline.one_change import ALL_CLASSES, Change, first_that
+from broker.policy.acquainted import is_civil_society
 from broker.policy.decide import Decider, view_of
 from broker.policy.facts import Facts
 
@@ -27,8 +28,6 @@ from broker.policy.facts import Facts
 _SOON_MS = 24 * 3600 * 1000
 #: Stands for "knows of the alert" in a mask of compartments.
 _KNOWS = 1 << 15
-
-_ALL_CLASSES = tuple(each for each in RecipientClass if each is not RecipientClass.UNKNOWN)
 
 
 def time_warnings(label: Label, distribution: Distribution, moment: int) -> Iterator[AlertWarning]:
@@ -63,10 +62,11 @@ def reach_warnings(
         return
     reach = _Reach(alert, decider)
     units = reach.units()
-    if not units:
-        yield _warning(WarningCode.REACHES_NOBODY, "label")
-    elif units == {alert.label.originator}:
-        yield _warning(WarningCode.REACHES_ONLY_ORIGINATOR, "label")
+    if not units - {alert.label.originator}:
+        code = WarningCode.REACHES_ONLY_ORIGINATOR if units else WarningCode.REACHES_NOBODY
+        yield _warning(code, "label", reach.change_for(None))
+    else:
+        yield from _missed(alert, reach, known)
     yield from _unprotected(alert.label, reach)
     yield from _withholding(alert, reach)
     yield from _unreached(alert.distribution, reach, known)
@@ -81,6 +81,7 @@ class _Reach:
         self._filled = alert.compartments.mask
         self._present = self._filled | _KNOWS
         self._view = view_of(alert.label, alert.distribution)
+        self._alert = alert
         self._now = self._seen({})
 
     def units(self) -> set[str]:
@@ -95,6 +96,27 @@ class _Reach:
         """Whether a feed that receives it would see more if it were *changed*."""
         seen = self._seen(changed)
         return any(seen.get(feed, 0) & ~mask for feed, mask in self._now.items())
+
+    def countries(self, units: Collection[str]) -> set[str]:
+        """Return the countries that *units* are in."""
+        known = self.community
+        places = ((known.units[name], known.units[name].organisation) for name in units)
+        found = {unit.country or known.organisations[body].country for unit, body in places}
+        return {country for country in found if country}
+
+    def change_for(self, country: str | None) -> str | None:
+        """Return the one field to change to reach *country*, or anybody but the originator."""
+
+        def helps(change: Change) -> bool:
+            others = self.units_with(**{change.field: change.to}) - {self._alert.label.originator}
+            return country in self.countries(others) if country else bool(others)
+
+        homes = tuple(sorted(self.countries(self.community.units)))
+        return first_that(helps, self._alert.label, self._alert.distribution, homes)
+
+    def desks(self) -> set[str]:
+        """Return the units that receive real alerts."""
+        return {feed.unit for feed in self.community.feeds.values() if feed.operational}
 
     def names(self, units: set[str]) -> set[str]:
         """Return every id that means one of *units*."""
@@ -121,6 +143,30 @@ def _masks(plan: Plan) -> Iterator[tuple[str, int]]:
                 yield recipient.feed, group.outcome.compartments | _KNOWS
 
 
+def _missed(alert: Alert, reach: _Reach, known: Collection[str]) -> Iterator[AlertWarning]:
+    """Yield countries on the route with desks of which none learns of the alert.
+
+    Who names recipients, or leaves somebody out by name, has said whom it means. A
+    civil-society organisation is told classes and numbers of recipients, and no countries.
+    """
+    source = reach.community.units[alert.label.originator]
+    if is_civil_society(reach.community, source) and not set(reach.community.units) <= set(known):
+        return
+    label, wishes = alert.label, alert.distribution
+    if label.status is not Status.ACTUAL or label.tlp is Tlp.RED or wishes.releasable_to:
+        return
+    # Where its originator is, somebody knows of it.
+    informed = reach.countries(reach.units() | {label.originator})
+    missed = reach.countries(reach.desks()) - informed
+    for name in ("countries_transit", "countries_destination"):
+        for index, country in enumerate(getattr(label, name)):
+            if country in missed:
+                change = reach.change_for(country)
+                if change != "distribution.not_releasable_to":
+                    path = f"label.{name}[{index}]"
+                    yield _warning(WarningCode.ROUTE_COUNTRY_NOT_REACHED, path, change)
+
+
 def _unprotected(label: Label, reach: _Reach) -> Iterator[AlertWarning]:
     """Yield what keeps somebody from those whose work is to protect them."""
     desks = {feed.purpose for feed in reach.community.feeds.values()}
@@ -136,7 +182,7 @@ def _unprotected(label: Label, reach: _Reach) -> Iterator[AlertWarning]:
 
 
 def _withholding(alert: Alert, reach: _Reach) -> Iterator[AlertWarning]:
-    label, asked = alert.label, {"consent": Consent.GIVEN, "consent_scope": _ALL_CLASSES}
+    label, asked = alert.label, {"consent": Consent.GIVEN, "consent_scope": ALL_CLASSES}
     if label.minor is Answer.UNKNOWN and reach.shows_more_with(minor=Answer.NO):
         yield _warning(WarningCode.MINOR_UNKNOWN_WITHHOLDS, "label.minor")
     if label.consent in {Consent.UNKNOWN, Consent.NOT_ASKED}:
@@ -144,7 +190,7 @@ def _withholding(alert: Alert, reach: _Reach) -> Iterator[AlertWarning]:
             yield _warning(WarningCode.CONSENT_UNKNOWN_WITHHOLDS, "label.consent")
     elif label.consent in {Consent.GIVEN, Consent.GUARDIAN_GIVEN}:
         empty = not alert.distribution.consent_scope
-        if empty and reach.shows_more_with(consent_scope=_ALL_CLASSES):
+        if empty and reach.shows_more_with(consent_scope=ALL_CLASSES):
             yield _warning(WarningCode.CONSENT_SCOPE_WITHHOLDS, "distribution.consent_scope")
 
 
@@ -185,5 +231,5 @@ def _excluded(
                 yield _warning(WarningCode.RECIPIENT_UNKNOWN, path)
 
 
-def _warning(code: WarningCode, path: str) -> AlertWarning:
-    return AlertWarning(code=code, path=path)
+def _warning(code: WarningCode, path: str, change: str | None = None) -> AlertWarning:
+    return AlertWarning(code=code, path=path, change=change)

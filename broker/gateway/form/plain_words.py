@@ -57,6 +57,7 @@ _ABOUT_ALL = {
     WarningCode.REACHES_ONLY_ORIGINATOR: "As it stands, only you would receive this report.",
     WarningCode.MINOR_NOT_SHOWN: "You say that all are adults. Give their ages if you know them.",
     WarningCode.CHILD_PROTECTION_NOT_REACHED: "No desk that protects children would receive this.",
+    WarningCode.ROUTE_COUNTRY_NOT_REACHED: "Nobody in one of the countries on the way learns this.",
     WarningCode.ROUTE_UNKNOWN: "Say where people are taken, if you know: desks there could act.",
     WarningCode.MINOR_UNKNOWN_WITHHOLDS: "More could be seen if you knew that all are adults.",
     WarningCode.CONSENT_UNKNOWN_WITHHOLDS: "More could be seen if the people affected agreed.",
