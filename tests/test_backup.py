@@ -53,6 +53,7 @@ def _names(archive):
 def _gone(settings):
     shutil.rmtree(settings.key_folder())
     shutil.rmtree(settings.data_folder / "gateway")
+    (settings.data_folder / "last-backup.json").unlink(missing_ok=True)
 
 
 #: What a gateway signs with, and what drafts derive from.
