@@ -160,8 +160,10 @@ class FeedDelivery:
                 break
 
     def _fresh(self) -> Iterator[tuple[Lane, ConsumerRecord]]:
-        for lane in list(self._partitions.lanes.values()):
+        for number, lane in list(self._partitions.lanes.items()):
             while lane.fresh and not self._room.is_full and not self._asked_to_wait:
+                if self._partitions.lanes.get(number) is not lane:
+                    break  # lost meanwhile: what was read of it is its next owner's
                 yield lane, lane.fresh[0]
 
     @property
