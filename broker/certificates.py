@@ -92,7 +92,7 @@ class DevelopmentCa:
         name: str,
         usages: list[x509.ObjectIdentifier],
         more: list[x509.ExtensionType],
-        days: int,
+        days: int = DAYS,
     ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(name, self._certificate.subject, key, self._now(), days)
