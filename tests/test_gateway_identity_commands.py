@@ -75,7 +75,7 @@ def test_a_role_alone_gives_what_the_unit_may_of_it(lali):
     ("words", "said"),
     [
         (("--rights", "rule"), "no right is called rule"),
-        ((), "give --rights or --role"),
+        ((), "say what it may do: --rights"),
         (("--role", "boss"), "no role is called boss"),
         (("--rights", "read", "--feeds", "unodc-statistics"), "no active feed called unodc-s"),
         (("--rights", "read", "--unit", "nobody"), "no unit is called nobody"),
