@@ -90,7 +90,7 @@ def test_the_page_has_a_row_for_every_metric_with_its_labels_and_no_other():
 
 def test_the_page_has_every_code_of_readiness():
     codes = {v for k, v in vars(health).items() if k.isupper() and k == v}
-    assert len(codes) == 5
+    assert len(codes) == 6
     assert all(f"`{code}`" in PAGE for code in codes)
 
 

@@ -223,7 +223,9 @@ def _with(value, where, text):
 
 
 class _Record:
-    """A record of an intake topic."""
+    """A record of an intake topic, dated by who wrote it."""
+
+    timestamp, timestamp_type = 0, 0
 
     def __init__(self, value, key):
         self.value, self.key, self.headers = value, key, ()
