@@ -7,7 +7,6 @@ Of an owner's keys for one purpose only the last one counts here: the day on whi
 follows. The approval of a bundle has no date: it ends with the next one.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ import structlog
 from cryptography import x509
 
 from broker.errors import SettingsInvalid
+from broker.hourly import Hourly
 from broker.metrics.endings import show_endings
 from broker.protect.algorithms import Algorithm
 from broker.protect.key_folder import KeyFolder
@@ -28,7 +28,6 @@ log = structlog.get_logger()
 
 #: Days before the end at which it is announced.
 SOON_DAYS = (30, 7, 1)
-_EVERY_SECONDS = 3600.0
 _AGAIN = timedelta(days=1)
 
 
@@ -66,7 +65,7 @@ def endings(settings: Settings) -> list[Ending]:
     return sorted(found, key=lambda each: (each.ends_at, each.kind, each.name))
 
 
-class EndingsWatch:
+class EndingsWatch(Hourly):
     """Announces what ends, by metric and log, while a process runs.
 
     Args:
@@ -77,24 +76,10 @@ class EndingsWatch:
     def __init__(
         self, settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
+        super().__init__()
         self._settings = settings
         self._now = now
         self._said: dict[tuple[str, str], datetime] = {}
-        self._stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        """Ask `run` to end."""
-        self._stopping.set()
-
-    async def run(self) -> None:
-        """Look hourly until stopped."""
-        while not self._stopping.is_set():
-            await asyncio.to_thread(self.look)
-            try:
-                async with asyncio.timeout(_EVERY_SECONDS):
-                    await self._stopping.wait()
-            except TimeoutError:
-                continue
 
     def look(self) -> None:
         """Show when everything ends; say of each kind what was not said today."""

@@ -9,11 +9,11 @@ import pytest
 from cryptography import x509
 
 from broker.certificates import DevelopmentCa, lasts
+from broker.cluster import attendant as attendants
 from broker.cluster.attendant import Attendant
 from broker.cluster.local import LocalKafka
 from broker.cluster.node import children_of
 from broker.cluster.protection import ADMIN, BROKER, BROKER_DAYS, protect, renew
-from broker.gateway.identity import development
 from broker.gateway.identity.api_keys import key_file
 from broker.gateway.identity.development import DevelopmentKeys, make_development_keys
 from broker.gateway.identity.refused import CredentialRefused
@@ -114,7 +114,7 @@ def test_12_08_api_keys_for_trials_are_followed_by_others_before_they_end(tmp_pa
 
 
 async def test_12_08_api_keys_are_followed_while_lali_up_runs(tmp_path, community, monkeypatch):
-    monkeypatch.setattr(development, "_EVERY_SECONDS", 0.02)
+    monkeypatch.setattr(DevelopmentKeys, "every_seconds", 0.02)
     settings, clock = Settings(data_folder=tmp_path), [_now()]
     renewing = DevelopmentKeys(settings, community, lambda: clock[0])
     running = asyncio.create_task(renewing.run())
@@ -214,3 +214,14 @@ async def _until_renewed(cluster, before):
         while (found := await asyncio.to_thread(_shown, cluster)) in (None, before):  # noqa: ASYNC110 - it is shown, and not told
             await asyncio.sleep(0.3)
     assert found.not_valid_after_utc > _now() + 300 * DAY
+
+
+async def test_12_08_a_certificate_that_cannot_be_made_anew_ends_no_site(monkeypatch):
+    def renew(*_):
+        raise ValueError("no certificate")
+
+    monkeypatch.setattr(attendants, "renew", renew)
+    nodes = [SimpleNamespace(stop=lambda: pytest.fail("the node that runs is left alone"))]
+    cluster = SimpleNamespace(is_secure=True, protection=None, nodes=nodes)
+
+    await Attendant(cluster)._renew()

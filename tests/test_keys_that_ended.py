@@ -1,5 +1,6 @@
 """12.2: an ended key is the hub's trouble and no fault of what is sent; development keys renew."""
 
+import asyncio
 import uuid
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 from broker.client.http import Credentials, HttpPublisher, Journal, Patience
 from broker.errors import KeyEnded
 from broker.gateway.problems import problem_of
+from broker.hourly import Hourly
 from broker.keys import init_keys
 from broker.pipeline.seal import OriginatorSeal
 from broker.protect.algorithms import Algorithm
@@ -45,7 +47,8 @@ def sealing_with(holder, owner, unit=FIJI, **alert):
 
 @pytest.mark.parametrize(("holder", "owner"), [(Holder.UNIT, FIJI), (Holder.HUB, HUB)])
 def test_12_02_an_ended_key_of_ours_is_503_and_names_what_to_do(holder, owner):
-    with pytest.raises(KeyEnded, match=f"KEY_EXPIRED: .*lali keys rotate {owner}") as caught:
+    whose = "HUB" if holder is Holder.HUB else f"UNIT {owner}"
+    with pytest.raises(KeyEnded, match=f"KEY_EXPIRED: .*lali keys rotate {whose}") as caught:
         sealing_with(holder, owner)
 
     problem = problem_of(caught.value)
@@ -87,6 +90,29 @@ def test_12_02_a_site_that_was_off_for_two_years_renews_at_its_start():
     ):  # fmt: skip
         assert register.current(holder, owner, algorithm, at).fault(at) is None
     assert [each["event"] for each in said] == ["keys.renewed"]
+
+
+async def test_12_02_what_only_looks_beside_a_role_ends_it_by_no_fault():
+    looks = []
+
+    class Failing(Hourly):
+        every_seconds = 0.01
+
+        def look(self):
+            looks.append(1)
+            raise LookupError
+
+    failing = Failing()
+    with capture_logs() as said:
+        running = asyncio.create_task(failing.run())
+        async with asyncio.timeout(10):
+            while len(looks) < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        failing.stop()
+        await asyncio.wait_for(running, 10)
+    assert said[0] == {
+        "event": "look.failed", "what": "Failing", "code": "LookupError", "log_level": "error"
+    }  # fmt: skip
 
 
 def test_12_02_keys_that_people_agreed_to_renew_by_people_alone():

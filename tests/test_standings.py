@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from broker.gateway.database import Database
+from broker.gateway.feeds_aside import ASIDE, row_of
 from broker.gateway.standing import Standings
 from broker.model.release import ReleaseKind
 from broker.pipeline.delivery_records import delivery_entry
@@ -75,3 +76,9 @@ def test_b17_an_originator_sees_how_many_have_the_recall(tmp_path):
 
     assert (found.recalled, found.recalls_taken) == (3, 1)
     database.close()
+
+
+def test_12_01_an_entry_without_a_place_ends_nothing():
+    entry = SimpleNamespace(kind=ASIDE, source=None)
+    assert row_of(entry) is None
+    assert row_of(SimpleNamespace(kind="DECIDED", source=("t", 0, 0))) is None

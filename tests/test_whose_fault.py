@@ -242,3 +242,18 @@ def test_b15_whatever_lies_in_the_ledger_is_read_or_refused(label, distribution)
         holding.view()
     except OF_BYTES:
         return
+
+
+async def test_12_01_deliver_waits_for_a_feeds_next_key_and_never_parks_for_it():
+    now, ends = [0.0], Ends()
+    room = WaitingRoom(Patience(aside_after_seconds=0.1, aside_at_last_seconds=0.2), lambda: now[0])
+    waiting = waiting_in(room)
+    attempt = Attempt("a-feed", Handing(Rejected(Reason.KEY_EXPIRED, "feed.a-feed")), ends)
+
+    for _ in range(9):
+        now[0] += 1000.0
+        failed = await attempt.of(waiting)
+        room.failed(waiting, failed.code, refused=failed.refused, ours=failed.ours)
+        room.took(b"another", after_outage=False)
+        assert (failed.code, room.aside(waiting)) == ("KEY_EXPIRED", None)
+    assert ends.written == []

@@ -96,7 +96,8 @@ def _make_keys(settings: Settings) -> None:
             f"{settings.key_folder()} is every unit and both officers at once."
         )
     if settings.protection != "off":
-        KeyRenewal(KeyFolder(settings.key_folder())).look()  # before anybody needs them
+        folder = KeyFolder(settings.key_folder(), settings.keeper_socket, settings.keeper_user)
+        KeyRenewal(folder).look_safely()  # before anybody needs them
 
 
 @contextmanager

@@ -60,7 +60,12 @@ class Attendant:
         if not self._cluster.is_secure or at < self._renew_at:
             return
         self._renew_at = at + _RENEWED_EVERY_SECONDS
-        if not await asyncio.to_thread(renew, self._cluster.protection, self._now()):
+        try:
+            renewed = await asyncio.to_thread(renew, self._cluster.protection, self._now())
+        except Exception as fault:  # noqa: BLE001 - the one that there is counts still
+            log.error("kafka.certificate_not_renewed", code=type(fault).__name__)  # noqa: TRY400
+            return
+        if not renewed:
             return
         log.info("kafka.certificate_renewed")
         for node in self._cluster.nodes:

@@ -97,7 +97,7 @@ async def _lag(parts: Parts, connection: Connection) -> AsyncIterator[Finding]:
         if waits > _MUCH_WAITS:
             much.append(f"{waits:,} records wait for {role}")
     if much:
-        advice = "does the role run, and is its recipient there? `lali feed list`, its log"
+        advice = "does the role run? is its recipient there? its log, `lali feed retry FEED`"
         yield soon("lag", "MUCH_WAITS", f"{_some(much)}.", advice)
     else:
         yield fine("lag", f"Nowhere do more than {_MUCH_WAITS:,} records wait.")

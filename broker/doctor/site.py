@@ -49,7 +49,7 @@ def _keys(settings: Settings, bundle: Bundle) -> Iterator[Finding]:
     yield fine("keys", "The register is agreed to, and the bundle is in force.")
     if is_development(folder):
         says = "Both officers are of this machine's own making: for trials only."
-        yield soon("keys", "DEVELOPMENT_KEYS", says, "for a real site: docs/security.md, Officers")
+        yield soon("keys", "DEVELOPMENT_KEYS", says, "for a real site: docs/security.md")
 
 
 def _ends(settings: Settings, at: datetime) -> Iterator[Finding]:

@@ -62,9 +62,10 @@ class FeedsAside:
         return found
 
 
-def row_of(entry: AuditEntry) -> tuple[object, ...]:
-    """Return the row of an entry that says a feed is aside, or resumed."""
-    assert entry.source is not None
+def row_of(entry: AuditEntry) -> tuple[object, ...] | None:
+    """Return the row of an entry that says a feed is aside, or resumed; None of any other."""
+    if entry.kind not in (ASIDE, RESUMED) or entry.source is None:
+        return None
     at = int(entry.at.timestamp() * 1000)
     head = (entry.entry_id, _NO_ALERT, entry.kind, entry.source[1], at, entry.feed)
     return (*head, None, None, entry.reason, None)

@@ -13,7 +13,7 @@ import structlog
 from broker.audit.log import AuditEntry, read_entry
 from broker.errors import OF_BYTES
 from broker.gateway.database import Database
-from broker.gateway.feeds_aside import ASIDE, RESUMED, FeedsAside, row_of
+from broker.gateway.feeds_aside import FeedsAside, row_of
 from broker.gateway.notes import Note, Notes, newest_first
 from broker.gateway.ownership import Ownership
 from broker.model.reason_words import words_of
@@ -121,7 +121,7 @@ class Standings:
         """Take entries of the audit log."""
         entries = [entry for record in records if (entry := _read(record))]
         rows = [_row(entry) for entry in entries if entry.kind in _TOLD and entry.alert_id]
-        rows += [row_of(entry) for entry in entries if entry.kind in (ASIDE, RESUMED)]
+        rows += [row for entry in entries if (row := row_of(entry)) is not None]
         erased = [(row[1],) for row in rows if row[2] == "ERASED"]
         query = "DELETE FROM shelved WHERE alert_id=? AND kind='RELEASE'"
         sql = self._database.writer

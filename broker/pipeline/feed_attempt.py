@@ -9,6 +9,7 @@ from broker.errors import (
     OF_BYTES,
     KafkaUnavailable,
     KeeperUnavailable,
+    KeyEnded,
     NotNow,
     RecipientRefused,
     RecipientUnavailable,
@@ -72,6 +73,8 @@ class Attempt:
                 await self._once(waiting.head, waiting.attempts + 1)
             except NotPermitted:
                 continue  # what may be handed over has changed: ask again
+            except KeyEnded as ended:  # of this one alone: recalls need no key, and flow
+                return Failed(ended.code, ours=True)
             except (NotOurs, *OUR_OWN):
                 raise
             except RecipientRefused as refused:
@@ -123,10 +126,10 @@ class Attempt:
         """What was erased is gone; what should open and does not waits for an operator.
 
         Raises:
-            RecipientUnavailable: The feed's key has ended: its next one is waited for.
+            KeyEnded: What is left of it cannot be sealed anew: the feed's next key is waited for.
         """
         if reason is Reason.KEY_EXPIRED:
-            raise RecipientUnavailable(reason.value)
+            raise KeyEnded(reason.value)
         if reason is Reason.ERASED:
             await self._ends.stay(item, reason, attempts)
         else:

@@ -83,9 +83,9 @@ def _own_key(
     except Rejected as rejected:
         if rejected.reason is Reason.KEY_UNKNOWN and holder is Holder.UNIT:
             raise
-        whose = "the hub's key" if holder is Holder.HUB else f"the key of {owner}"
-        code = rejected.reason.value
-        raise KeyEnded(f"{code}: {whose} has ended; `lali keys rotate {owner}`") from None
+        whose = "HUB" if holder is Holder.HUB else f"{holder.value} {owner}"
+        text = f"{rejected.reason.value}: no key of it counts any more; `lali keys rotate {whose}`"
+        raise KeyEnded(text) from None
 
 
 def _wraps(

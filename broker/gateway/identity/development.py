@@ -4,7 +4,6 @@ For this machine alone, as development keys and certificates are. They last thir
 another takes its place in the file ten days before the end, at a start or while `lali up` runs.
 """
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,17 +11,16 @@ from pathlib import Path
 
 import structlog
 
-from broker.errors import SettingsInvalid
 from broker.gateway.caller import Right
 from broker.gateway.identity.api_keys import KeyFile, key_file, new_key
 from broker.gateway.identity.refused import CredentialRefused
+from broker.hourly import Hourly
 from broker.policy.directory import Directory
 from broker.private_files import private_folder, write_private
 from broker.settings import Settings
 
 _DAYS = 30
 _RENEWED_BEFORE = timedelta(days=10)
-_EVERY_SECONDS = 3600.0
 _NOTE = "development key"
 log = structlog.get_logger()
 
@@ -31,7 +29,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class DevelopmentKeys:
+class DevelopmentKeys(Hourly):
     """Makes API keys for trials anew before they end, while a process runs.
 
     Args:
@@ -43,25 +41,12 @@ class DevelopmentKeys:
     def __init__(
         self, settings: Settings, community: Directory, now: Callable[[], datetime] = _now
     ) -> None:
+        super().__init__()
         self._make = partial(make_development_keys, settings, community, now)
-        self._stopping = asyncio.Event()
 
-    def stop(self) -> None:
-        """Ask `run` to end."""
-        self._stopping.set()
-
-    async def run(self) -> None:
-        """Look hourly until stopped."""
-        while not self._stopping.is_set():
-            try:
-                await asyncio.to_thread(self._make)
-            except (SettingsInvalid, OSError) as fault:
-                log.warning("api_keys.not_renewed", code=type(fault).__name__)
-            try:
-                async with asyncio.timeout(_EVERY_SECONDS):
-                    await self._stopping.wait()
-            except TimeoutError:
-                continue
+    def look(self) -> None:
+        """Make what is wanting."""
+        self._make()
 
 
 def make_development_keys(
