@@ -30,4 +30,4 @@ class KeyRenewal(Hourly):
     def look(self) -> None:
         """Renew what ends within a month, and say so."""
         if made := renew_development(self._folder, self._now()):
-            log.info("keys.renewed", keys=len(made))
+            log.info("keys.renewed", count=len(made))

@@ -131,7 +131,10 @@ class Subscriber:
         self._taken[self._follower.partition_of(gap)] = gap.next_offset
         self.gaps += 1
         self.lost += gap.at_most or 0
-        log.error("releases.lost", feed=self.feed, count=gap.at_most, **_where(gap))
+        log.error(
+            "releases.lost", feed=self.feed, count=gap.at_most, partition=gap.partition,
+            offset=gap.offset, next_offset=gap.next_offset,
+        )  # fmt: skip
         if self._on_lost is not None:
             self._on_lost(gap.at_most)
 
@@ -155,7 +158,3 @@ class Subscriber:
         if self._opener is None:
             return decode_release(value, with_record=self._with_record)
         return read_verified(value, self._opener, with_record=self._with_record)
-
-
-def _where(gap: Gap) -> dict[str, int]:
-    return {"partition": gap.partition, "offset": gap.offset, "next_offset": gap.next_offset}
