@@ -8,7 +8,7 @@ from broker.client.http.events import Event, EventParser
 
 @given(st.lists(st.integers(1, 30), max_size=20), st.lists(st.binary(min_size=1, max_size=20)))
 def test_events_are_the_same_wherever_the_stream_was_cut(cuts, contents):
-    events = [Event(f"c{n}", c.hex().encode()) for n, c in enumerate(contents)]
+    events = [Event(f"c{n}", c.hex().encode(), "release") for n, c in enumerate(contents)]
     stream = b": alive\n\n" + b"".join(
         f"id: {each.id}\nevent: release\ndata: ".encode() + each.data + b"\n\n: alive\n\n"
         for each in events

@@ -31,6 +31,7 @@ def test_a_warning_points_at_the_characters_and_says_no_value():
         "path": "compartments.summary.headline",
         "start": 0,
         "end": 14,
+        "change": None,
     }
     assert (number.code, number.path) == (
         Code.DOCUMENT_NUMBER_IN_SUMMARY,

@@ -11,6 +11,7 @@ from broker.cli.policy_proofs import need_solver
 from broker.errors import SettingsInvalid
 from broker.policy.bundle import load_bundle
 from broker.policy.reading.picture import picture
+from broker.private_files import write_whole
 from broker.settings import load_settings
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -50,7 +51,7 @@ def _place(file: Path, text: str, *, check: bool) -> None:
     try:
         same = file.exists() and file.read_text() == text
         if not check:
-            file.write_text(text)
+            write_whole(file, text.encode(), 0o644)  # it is for everybody
     except (OSError, UnicodeDecodeError):
         raise SettingsInvalid(f"{file.name} cannot be read or written") from None
     said = "written" if not check else "up to date" if same else "stale"
