@@ -139,3 +139,40 @@ def test_a06_one_place_alone_asks_the_ledger_for_an_alert_by_its_id():
         if isinstance(node, ast.Attribute) and node.attr == "peek"
     }
     assert asking == {"ownership.py"}
+
+
+@pytest.mark.parametrize("fate", FATES)
+def test_a06_what_is_anothers_takes_no_step_more_than_what_is_not_there(database, fate):
+    """Time tells nothing, for nothing of the alert is looked at: the steps of SQLite are equal."""
+    foreign, ledger = uuid4(), Ledger()
+    standings = Standings(database, ledger)
+    become(foreign, fate, ledger, standings)
+    read = ledger.peek = Peeked(ledger.peek)
+    steps = [
+        _steps(database, lambda it=it: standings.of(it, OUTSIDER, NOON))
+        for it in (foreign, uuid4())
+    ]
+    assert steps[0] == steps[1] > 0
+    assert not read.asked
+
+
+class Peeked:
+    """Asks a ledger, and remembers of what."""
+
+    def __init__(self, peek):
+        self._peek, self.asked = peek, []
+
+    def __call__(self, alert_id):
+        self.asked.append(alert_id)
+        return self._peek(alert_id)
+
+
+def _steps(database, look) -> int:
+    """Return how many steps SQLite takes while *look* finds nothing."""
+    taken = []
+    database.connection.set_progress_handler(lambda: taken.append(1), 1)
+    try:
+        assert look() is None
+    finally:
+        database.connection.set_progress_handler(None, 1)
+    return len(taken)

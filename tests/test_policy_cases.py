@@ -65,7 +65,7 @@ UNUSABLE_CASES = {
         CASE + 'label = { tlp = "AMBRE" }',
         "planted.toml: odd: CODE_UNKNOWN at label.tlp",
     ),
-    "fact": (CASE + "facts = { late = true }", "planted.toml: odd: facts are expired, embargoed"),
+    "fact": (CASE + "facts = { late = true }", "planted.toml: odd: facts are embargoed, expired"),
 }
 
 

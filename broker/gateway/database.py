@@ -46,10 +46,12 @@ CREATE INDEX IF NOT EXISTS shelved_alert ON shelved(feed, alert_id, revision);
 CREATE INDEX IF NOT EXISTS shelved_added ON shelved(feed, partition, added);
 CREATE TABLE IF NOT EXISTS entry(entry_id BLOB PRIMARY KEY, alert_id BLOB, kind TEXT,
   revision INT, at INT, feed TEXT, originator TEXT, message_type TEXT, reason TEXT, path TEXT);
-CREATE INDEX IF NOT EXISTS entry_alert ON entry(alert_id);
+DROP INDEX IF EXISTS entry_alert;
+CREATE INDEX IF NOT EXISTS entry_whose ON entry(alert_id, originator);
 CREATE INDEX IF NOT EXISTS entry_originator ON entry(originator, at);
 CREATE TABLE IF NOT EXISTS published(alert_id BLOB, revision INT, unit TEXT, at INT,
   PRIMARY KEY(alert_id, revision, unit)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS published_whose ON published(alert_id, unit);
 """
 
 

@@ -70,14 +70,15 @@ class Standings:
         """Return what *unit* may know of an alert, or None if it is none of its own.
 
         Whoever published under another's id is told of its own publication alone. Whether an
-        alert is another's or nobody's takes the same look-ups, and no more.
+        alert is another's or nobody's takes the same look-ups, and no more: nothing of the alert
+        itself is read before it is known that *unit* published under its id.
         """
-        owns = self.ownership.owns(alert_id, unit)
         noted = self._notes.of(alert_id, unit)
         query = "SELECT 1 FROM entry WHERE alert_id=? AND originator=? LIMIT 1"
         decided = self._sql.execute(query, (alert_id.bytes, unit)).fetchone()
         if not noted and decided is None:
             return None
+        owns = self.ownership.owns(alert_id, unit)
         query = "SELECT kind, revision, at, feed, originator, message_type, reason, path"
         rows = self._sql.execute(f"{query} FROM entry WHERE alert_id=?", (alert_id.bytes,))
         entries = [row for row in rows if row[4] == unit or (owns and row[4] is None)]

@@ -63,10 +63,14 @@ class Trial:
                 await asyncio.sleep(_POLL_SECONDS)
 
     async def judgement(self) -> Judgement:
-        """Wait until everything has come to its end, and judge it."""
+        """Wait until everything has come to its end, stop the crew, and judge what it left.
+
+        Who still works would write while the books are read, and be found guilty of it.
+        """
         published = self.stream.published
         began = time.monotonic()
         await wait_until_complete(self.parts, published, self.partners, _PATIENCE_SECONDS)
+        await asyncio.to_thread(self.crew.stop)
         found = await judge(self.parts, published, self.partners)
         found.figures["seconds_to_judge"] = round(time.monotonic() - began)
         return found

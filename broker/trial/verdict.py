@@ -39,18 +39,22 @@ async def wait_until_complete(
 ) -> None:
     """Wait until every publication is accounted for and every release has its end.
 
-    The wait is bounded: what is not there by then is for `judge` to find.
+    The wait is bounded: it ends when nothing has come to an end for *seconds*, however slow the
+    machine is. What is not there by then is for `judge` to find.
     """
     connection = parts.connection("wait")
     due = {each.position for each in published}
-    deadline = time.monotonic() + seconds
+    ended, deadline = -1, time.monotonic() + seconds
     while time.monotonic() < deadline:
         log = await read_audit(connection, parts.topics)
         said = {entry.source for entry in log.of(*KINDS.values())}
         feeds = partners.feeds if partners else ()
         disclosed = await read_disclosed(connection, parts.topics, feeds)
-        if due <= said and not disclosed.keys() - _ends(log).keys():
+        ends = _ends(log)
+        if due <= said and not disclosed.keys() - ends.keys():
             return
+        if (now := len(said) + len(disclosed) + len(ends)) != ended:
+            ended, deadline = now, time.monotonic() + seconds
         await asyncio.sleep(1)
 
 
