@@ -137,6 +137,7 @@ class TransactionalProducer:
         if unwritable := self._absent(target for target, _ in batches):
             raise TopicsUnwritable(unwritable, spent=False)
         await self._producer.begin_transaction()
+        refused = self._producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
         sent = []
         for target, batch in batches:
             future = await self._producer.send_batch(
@@ -147,7 +148,7 @@ class TransactionalProducer:
         # aiokafka would commit over a failed batch: look at every result first.
         for outcome in await asyncio.gather(*sent, return_exceptions=True):
             if isinstance(outcome, BaseException):
-                raise outcome
+                raise _said_first(refused) or outcome
         if next_offset is not None:
             await self._producer.send_offsets_to_transaction({source: next_offset}, group)
         await self._producer.commit_transaction()
@@ -183,6 +184,15 @@ class TransactionalProducer:
         except (KafkaError, TimeoutError, OSError, AssertionError):
             # A producer that failed may fail to stop; the next one of its id fences it.
             return
+
+
+def _said_first(refused: "asyncio.Future[object]") -> BaseException | None:
+    """Return why the transaction as a whole was refused, if it was.
+
+    Where one topic may not be written, the coordinator takes none. aiokafka notes that, and sends
+    the batches all the same; what they answer (INVALID_TXN_STATE) does not say which topic it is.
+    """
+    return refused.exception() if refused.done() and not refused.cancelled() else None
 
 
 def _topics_in(error: TopicAuthorizationFailedError) -> frozenset[str]:
