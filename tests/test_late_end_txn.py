@@ -13,11 +13,12 @@ from aiokafka.client import ConnectionGroup, CoordinationType
 from aiokafka.errors import for_code
 from aiokafka.protocol.transaction import AddPartitionsToTxnRequest, EndTxnRequest
 from faults.oracle import Verdict
+from faults.withholding import ADD_PARTITIONS, END_TXN, PRODUCE, Withholding
 
 from broker.wire.admin import apply_topics, committed_offsets
 from broker.wire.outbox import Fanout
 from broker.wire.partition import Target
-from broker.wire.producer import TransactionalProducer
+from broker.wire.producer import TransactionalProducer, TransactionFailed
 from broker.wire.tail import read_to_end
 from broker.wire.topics import TopicSpec
 
@@ -150,3 +151,48 @@ async def test_a_late_record_of_a_zombie_is_refused(connection, names, tell_faul
     late.cancel()
     await asyncio.gather(late, return_exceptions=True)
     await asyncio.gather(zombie.made.discard(), successor.discard())
+
+
+HELD = {"EndTxn": END_TXN, "AddPartitions": ADD_PARTITIONS, "Produce": PRODUCE}
+
+
+@pytest.mark.parametrize("held", HELD)
+async def test_what_a_network_held_back_of_a_producer_changes_nothing_of_its_successors(
+    connection, names, held, tell_fault
+):
+    """As route meets it: its commit takes too long, and it goes on with a new producer."""
+    network, name = Withholding(HELD[held]), f"{names['source']}-late"
+    zombie = TransactionalProducer(connection, name)
+    with network.between():
+        await zombie.start()
+        zombie._timeout = 3
+        with pytest.raises(TransactionFailed) as failed:
+            await zombie.commit(*_one(zombie, names, b"of the zombie", 7))
+    assert failed.value.timed_out
+    assert network.waiting == 1
+    await zombie.discard()
+
+    successor = TransactionalProducer(connection, name)
+    await successor.start()
+    inner = successor._producer
+    await inner.begin_transaction()
+    await inner.send_and_wait(names["out"], b"of the successor", partition=0)
+    network.let_go()
+    async with asyncio.timeout(30):
+        while not network.answered:  # noqa: ASYNC110 - Kafka answers
+            await asyncio.sleep(0.05)
+    early = await _values(connection, names, 0)
+    await inner.commit_transaction()
+
+    found = await _values(connection, names, 1)
+    _tell(tell_fault, f"{held} held back by a network", found, early)
+    assert (early, found) == ([], [b"of the successor"])
+    assert await committed_offsets(connection, names["source"]) == {}
+    await asyncio.gather(successor.discard(), network.close())
+
+
+def _one(producer, names, value, offset):
+    """Return what `commit` takes, of one record and the offset behind it."""
+    outbox = producer.outbox()
+    outbox.add(Fanout(Target(names["out"], 0)), b"k", value)
+    return outbox, Target(names["source"], 0), offset, names["source"]
