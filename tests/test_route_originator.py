@@ -14,6 +14,8 @@ from broker.testing import alert_id_of, make_alert
 
 pytestmark = pytest.mark.kafka
 UNIT = "fiji-police"
+#: In the other partition: what comes behind an alert that waits, waits too.
+ELSEWHERE = alert_id_of(7)
 
 
 def _before(folder):
@@ -37,7 +39,7 @@ async def test_a10_alerts_of_a_new_unit_wait_for_the_bundle_that_knows_it(kafka,
         late = Router(region.connection, region.topics, Decider(older).plan_known)
         running = asyncio.create_task(late.run())
         places = [await region.publish(each) for each in (new, known)]
-        await region.ends(await region.publish(make_alert(alert_id=alert_id_of(3))))
+        await region.ends(await region.publish(make_alert(alert_id=ELSEWHERE)))
         late.stop()
         await asyncio.wait_for(running, 60)
         assert not await region.quarantined()

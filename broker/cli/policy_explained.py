@@ -1,20 +1,28 @@
 """`lali policy explain`: a rule, a feed or a part of an alert, in words."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from broker.cli.policy_proofs import need_solver
 from broker.errors import SettingsInvalid
-from broker.policy.actions import ACTIONS, SEE
+from broker.policy.actions import ACTIONS, RECEIVE, SEE
 from broker.policy.bundle import Bundle, load_bundle
 from broker.policy.reading.conditions import short
+from broker.policy.reading.known import known_of
+from broker.policy.reading.phrases import NotPhrased
+from broker.policy.reading.prose import NEVER, Known, condition_of_rule, sentences
 from broker.policy.rules import Rule
 from broker.settings import load_settings
 
 
-def explain(name: str, *, bundle: Path | None = None) -> None:
-    """Explain a rule, a feed or a part of an alert: who sees it, when, and why.
+def explain(
+    name: str, *, bundle: Path | None = None, cedar: Annotated[bool, Parameter(negative="")] = False
+) -> None:
+    """Explain a rule, a feed or a part of an alert in words: who sees it, when, and why.
 
     Of a feed or a part it is told by a solver, over all labels, whether it is seen always,
     sometimes or never by who receives; this needs z3.
@@ -24,10 +32,11 @@ def explain(name: str, *, bundle: Path | None = None) -> None:
     Args:
         name: The id of a rule or a feed, or a part such as victims.
         bundle: Folder of the bundle; the one in the settings if not given.
+        cedar: Of a rule, print its conditions in Cedar's own form as well.
     """
     read = load_bundle(bundle or load_settings().bundle)
     if name in read.rules.by_id:
-        lines = _rule(read.rules.by_id[name], read)
+        lines = _rule(read.rules.by_id[name], read, cedar=cedar)
     elif name in read.community.feeds:
         lines = _feed(name, read)
     elif f"see_{name}" in SEE:
@@ -37,13 +46,13 @@ def explain(name: str, *, bundle: Path | None = None) -> None:
     print("\n".join(lines))  # noqa: T201
 
 
-def _rule(rule: Rule, bundle: Bundle) -> list[str]:
+def _rule(rule: Rule, bundle: Bundle, *, cedar: bool) -> list[str]:
     parts = [a for a in ACTIONS if rule.applies_to(a, bundle.rules.groups)]
     does = "permits" if rule.permits else "forbids, whatever else permits"
     lines = [f"{rule.id} ({rule.file}) {does}:", f"  {_listed(parts)}", f"why: {_why(rule)}"]
-    lines += [
-        f"{type(clause).__name__.lower()}: {short(clause.expr)}" for clause in rule.template.clauses
-    ]
+    lines += ["when:", *_indented(_conditions(rule))]
+    if cedar:
+        lines += [f"{type(c).__name__.lower()}: {short(c.expr)}" for c in rule.template.clauses]
     notes = rule.annotations
     told = ("legal_basis", "acknowledge_within", "hold", "second_line")
     return lines + [f"{n.replace('_', ' ')}: {notes[n]}" for n in told if n in notes]
@@ -57,7 +66,26 @@ def _feed(name: str, bundle: Bundle) -> list[str]:
         found = [action for action in SEE if row[action].value == how]
         if found:
             lines.append(f"  {how}: {_listed(found)}")
+    known = known_of(feed, bundle)
+    for permits, does in ((True, "gives it"), (False, "withholds from it, whatever else gives:")):
+        for rule in bundle.rules.rules:
+            found = list(_conditions(rule, known))
+            if rule.permits is permits and found != NEVER:
+                parts = [a for a in ACTIONS if rule.applies_to(a, bundle.rules.groups)]
+                lines += ["", f"{rule.id} {does} {_listed(parts)}", f"  why: {_why(rule)}"]
+                lines += ["  when:", *_indented(_indented(found))]
     return lines
+
+
+def _conditions(rule: Rule, known: Known | None = None) -> Iterable[str]:
+    try:
+        return list(sentences(condition_of_rule(rule.template, known)))
+    except NotPhrased as construct:
+        return [f"- there are no words for {construct} (see --cedar)"]
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
 
 
 def _part(name: str, bundle: Bundle) -> list[str]:
@@ -70,7 +98,10 @@ def _part(name: str, bundle: Bundle) -> list[str]:
                               subsequent_indent="    ", break_on_hyphens=False))  # fmt: skip
     rules = [r for r in bundle.rules.rules if r.applies_to(f"see_{name}", bundle.rules.groups)]
     for effect, permits in (("permitted by", True), ("forbidden by", False)):
-        lines += [f"{effect} {r.id}: {_why(r)}" for r in rules if r.permits == permits]
+        for rule in rules:
+            if rule.permits == permits:
+                lines += ["", f"{effect} {rule.id}: {_why(rule)}", "  when:"]
+                lines += _indented(_indented(_conditions(rule)))
     return lines
 
 
@@ -86,4 +117,8 @@ def _why(rule: Rule) -> str:
 
 
 def _listed(actions: list[str]) -> str:
-    return ", ".join(action.removeprefix("see_") for action in actions) or "nothing"
+    if len(actions) == len(ACTIONS):
+        return "everything"
+    names = {RECEIVE: "the alert with its label"}
+    words = [names.get(action, action.removeprefix("see_")) for action in actions]
+    return ", ".join(words) or "nothing"
