@@ -1,7 +1,7 @@
 """Roles killed at random moments: nothing is lost, nothing is released twice.
 
 The moments come from a seed, which is printed; LALI_CHAOS_SEED repeats a run as far as a
-machine can, LALI_CHAOS_ROUNDS makes it longer.
+machine can, LALI_CHAOS_ROUNDS makes it longer; `make faults` kills 54 times.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from broker.trial.run import start_all, trial
 
 pytestmark = [pytest.mark.kafka, pytest.mark.chaos, pytest.mark.timeout(900)]
 
-ROUNDS = int(os.environ.get("LALI_CHAOS_ROUNDS", "27"))
+ROUNDS = int(os.environ.get("LALI_CHAOS_ROUNDS", "9"))
 #: A cluster of somebody else's has Kafka's own least session timeout.
 SESSION_MS = 6000 if os.environ.get("LALI_TEST_KAFKA") else 1000
 #: One kill in so many comes at any moment of a process's youth; the others when it works.

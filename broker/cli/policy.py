@@ -27,7 +27,7 @@ from broker.policy.bundle import load_bundle
 from broker.policy.cases import try_cases
 from broker.policy.decide import Decider, view_of
 from broker.policy.facts import facts_at
-from broker.policy.lint import lint
+from broker.policy.lint import Finding, lint_as_written, lint_by_cases
 from broker.policy.ordinary.reach import unreached
 from broker.settings import load_settings
 from broker.wire.alert_codec import decode_alert
@@ -54,7 +54,8 @@ def check(*, bundle: Path | None = None, json: Json = False) -> None:
     """Check a bundle: Cedar's own validation, unknown names, failing cases, idle rules.
 
     Rules and branches that decide nothing, and compartments that nobody receives, are found
-    by a solver: z3, the extra `prove`. Without it that part is reported as not run.
+    by a solver: z3, the extra `prove`. Without it that part is reported as not run. Where rules
+    are wrong as they are written, cases and solver wait until that is mended.
 
     Example: `lali policy check --bundle policies/pacific`
 
@@ -63,7 +64,7 @@ def check(*, bundle: Path | None = None, json: Json = False) -> None:
         json: Print one JSON object.
     """
     decider = _decider(bundle)
-    found = lint(decider.bundle, try_cases(decider)) + unreached(decider)
+    found = _found_by_engine(decider)
     not_run = why_not_analysed(found)
     if not not_run:
         found += idle_findings(decider.bundle)
@@ -81,6 +82,14 @@ def check(*, bundle: Path | None = None, json: Json = False) -> None:
             + (f"; rules that decide nothing: not run ({not_run})" if not_run else "")
         )
     sys.exit(1 if errors else 0)
+
+
+def _found_by_engine(decider: Decider) -> list[Finding]:
+    """Return what is wrong as written; where that is no error, what cases and alerts say too."""
+    found = lint_as_written(decider.bundle)
+    if not any(finding.severity == "error" for finding in found):
+        found += lint_by_cases(decider.bundle, try_cases(decider)) + unreached(decider)
+    return found
 
 
 @app.command(name="test")

@@ -37,20 +37,31 @@ class Finding:
 
 def lint(bundle: Bundle, tried: list[Tried]) -> list[Finding]:
     """Return what is wrong with *bundle*, given its cases as tried."""
+    return lint_as_written(bundle) + lint_by_cases(bundle, tried)
+
+
+def lint_by_cases(bundle: Bundle, tried: list[Tried]) -> list[Finding]:
+    """Return which cases fail, and which rules decide none."""
     decided = {name for t in tried for name in t.decision.outcome.rules + t.decision.outcome.held}
     findings = [
         Finding("error", t.file, f"a case fails: {t.case.name}: {'; '.join(t.differences)}")
         for t in tried
         if t.differences
     ]
-    findings += [Finding("error", "schema.cedarschema", text) for text in _ungrouped(bundle)]
+    idle = [rule for rule in bundle.rules.rules if rule.id not in decided]
+    return findings + [
+        Finding("error", f"{rule.file} {rule.id}", "no case is decided by it") for rule in idle
+    ]
+
+
+def lint_as_written(bundle: Bundle) -> list[Finding]:
+    """Return what is wrong with *bundle* as it is written; nothing is decided for it."""
+    findings = [Finding("error", "schema.cedarschema", text) for text in _ungrouped(bundle)]
     findings += [Finding("error", "community.toml", text) for text in _on_both_sides(bundle)]
     seen: dict[Any, str] = {}
     for rule in bundle.rules.rules:
         where = f"{rule.file} {rule.id}"
         findings += [Finding("error", where, text) for text in _faults(rule, bundle)]
-        if rule.id not in decided:
-            findings.append(Finding("error", where, "no case is decided by it"))
         findings += [Finding("warning", where, text) for text in _doubts(rule)]
         form = _form(rule)
         if form in seen:

@@ -12,7 +12,7 @@ import z3
 from cedarpy import pst
 
 from broker.policy.actions import ACTIONS, RECEIVE, Groups, groups_of
-from broker.policy.proof.translate import Translation
+from broker.policy.proof.translate import Made, Translation
 from broker.policy.proof.values import FALSE, Text, TextSet, Value, all_of, any_of, holds, negated
 from broker.policy.proof.worlds import World
 from broker.policy.rules import Rule, mentions_action
@@ -41,6 +41,7 @@ class Deciding:
         self.world = world
         self.rules = {rule.id: rule for rule in rules}
         self._groups = groups
+        self._made: dict[str | None, Made] = {}
         self.matched: dict[str, dict[str, z3.BoolRef]] = {
             rule.id: self.of(rule) for rule in self.rules.values()
         }
@@ -54,10 +55,13 @@ class Deciding:
         actions = [action for action in ACTIONS if rule.applies_to(action, self._groups)]
         if mentions_action(rule):
             return {
-                action: Translation(self.world, action, self._groups).matches(rule.template)
+                action: self._translation(action, self._groups).matches(rule.template)
                 for action in actions
             }
-        return dict.fromkeys(actions, Translation(self.world).matches(rule.template))
+        return dict.fromkeys(actions, self._translation().matches(rule.template))
+
+    def _translation(self, action: str | None = None, groups: Groups | None = None) -> Translation:
+        return Translation(self.world, action, groups, self._made.setdefault(action, {}))
 
     def allowed(self, action: str, matched: Matches | None = None) -> z3.BoolRef:
         """Return when rules allow *action*, guards and ``receive`` left aside.

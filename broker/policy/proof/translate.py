@@ -33,6 +33,9 @@ from broker.policy.proof.values import (
 )
 from broker.policy.proof.worlds import World
 
+#: Conditions that were translated, by their identity; each is kept, so that no other takes it.
+Made = dict[int, tuple[Any, Any]]
+
 
 class Translation:
     """Formulas of one world for one action.
@@ -41,11 +44,18 @@ class Translation:
         world: What may be asked.
         action: The action that is asked for; None where no rule may name one in a condition.
         groups: Per action, the named actions and groups that it is or is in.
+        made: What was translated before for this world and action: variants of a rule share most
+            of its conditions.
     """
 
     def __init__(
-        self, world: World, action: str | None = None, groups: Groups | None = None
+        self,
+        world: World,
+        action: str | None = None,
+        groups: Groups | None = None,
+        made: Made | None = None,
     ) -> None:
+        self._made = {} if made is None else made
         self._world = world
         self._action = action
         self._among = Relations(world, action, groups or {})
@@ -95,6 +105,13 @@ class Translation:
         raise NotTranslated(f"a scope by {type(scope).__name__}")
 
     def _value(self, node: Any) -> Any:
+        if (made := self._made.get(id(node))) is not None:
+            return made[1]
+        value = self._translated(node)
+        self._made[id(node)] = (node, value)
+        return value
+
+    def _translated(self, node: Any) -> Any:
         read = self._readers().get(type(node))
         if read is None:
             raise NotTranslated(f"{type(node).__name__} is not translated")

@@ -38,19 +38,27 @@ class TextSet:
 Value = z3.BoolRef | Text | TextSet
 
 
+def _constant(part: z3.BoolRef) -> bool | None:
+    """Return what *part* is if it is a constant: asked of Z3 once, and not by three calls."""
+    found = z3.Z3_get_bool_value(part.ctx_ref(), part.as_ast())
+    return None if found == z3.Z3_L_UNDEF else bool(found == z3.Z3_L_TRUE)
+
+
 def any_of(parts: Iterable[z3.BoolRef]) -> z3.BoolRef:
     """Return the disjunction of *parts*, constants folded."""
-    kept = [part for part in parts if not z3.is_false(part)]
-    if any(z3.is_true(part) for part in kept):
+    told = [(part, _constant(part)) for part in parts]
+    if any(constant for _, constant in told):
         return TRUE
+    kept = [part for part, constant in told if constant is None]
     return kept[0] if len(kept) == 1 else z3.Or(kept) if kept else FALSE
 
 
 def all_of(parts: Iterable[z3.BoolRef]) -> z3.BoolRef:
     """Return the conjunction of *parts*, constants folded."""
-    kept = [part for part in parts if not z3.is_true(part)]
-    if any(z3.is_false(part) for part in kept):
+    told = [(part, _constant(part)) for part in parts]
+    if any(constant is False for _, constant in told):
         return FALSE
+    kept = [part for part, constant in told if constant is None]
     return kept[0] if len(kept) == 1 else z3.And(kept) if kept else TRUE
 
 
