@@ -4,7 +4,7 @@
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help setup demo up test check bench fuzz faults prove-cedar policy-million clean
+.PHONY: help setup demo up test check bench fuzz faults attack prove-cedar policy-million clean
 
 help:            ## what can be made
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): [^#]*##/  make \1\t/' | expand -t 16
@@ -35,6 +35,9 @@ fuzz: setup      ## hostile bytes for every reader; longer by ARGS="unseal 50000
 faults: setup    ## every fault on a real Kafka: what is lost, doubled, shown, and how soon it is well
 	@LALI_FAULTS=whole LALI_FAULTS_PAGE=docs/faults.md \
 	  $(BIN)/pytest -q tests/faults tests/test_late_end_txn.py $(ARGS)
+
+attack: setup    ## hostile clients against a site of their own, some five minutes: what held
+	@PYTHONPATH=tests $(BIN)/python -m attack $(ARGS)
 
 prove-cedar: setup ## the policy's properties once more, by Cedar's own analysis (needs Rust)
 	@deploy/prove/cedar.sh $(ARGS)

@@ -1,0 +1,7 @@
+"""All attacks: each module of a family defines its own when it is imported."""
+
+from attack import requests  # noqa: F401
+from attack.trying import ATTACKS, in_order
+
+#: Every attack, in the order of the run.
+IN_ORDER = in_order(ATTACKS)
