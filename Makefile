@@ -20,7 +20,7 @@ up: setup        ## the same roles, kept running, with data in ./.lali
 
 test: setup      ## all tests, on a real Kafka
 	@deploy/chromium.sh
-	@$(BIN)/pytest -n auto --maxprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup     ## form, lint, types, import contracts, schemas, policy
 	@deploy/check.sh
@@ -34,7 +34,8 @@ fuzz: setup      ## hostile bytes for every reader; longer by ARGS="unseal 50000
 
 faults: setup    ## every fault on a real Kafka: what is lost, doubled, shown, and how soon it is well
 	@LALI_FAULTS=whole LALI_FAULTS_PAGE=docs/faults.md \
-	  $(BIN)/pytest -q tests/faults tests/test_late_end_txn.py $(ARGS)
+	  $(BIN)/pytest -q tests/faults tests/test_late_end_txn.py tests/test_chaos_kills.py \
+	  tests/test_gateway_chaos.py tests/test_gateway_openapi.py tests/test_journal_kills.py $(ARGS)
 
 attack: setup    ## hostile clients against a site of their own, some five minutes: what held
 	@PYTHONPATH=tests $(BIN)/python -m attack $(ARGS)

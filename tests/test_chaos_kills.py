@@ -11,13 +11,14 @@ import time
 from contextlib import suppress
 
 import pytest
+from faults.selection import WHOLE
 
 from broker.app import PIPELINE
 from broker.trial.run import start_all, trial
 
 pytestmark = [pytest.mark.kafka, pytest.mark.chaos, pytest.mark.timeout(900)]
 
-ROUNDS = int(os.environ.get("LALI_CHAOS_ROUNDS", "9"))
+ROUNDS = int(os.environ.get("LALI_CHAOS_ROUNDS", "54" if WHOLE else "9"))
 #: A cluster of somebody else's has Kafka's own least session timeout.
 SESSION_MS = 6000 if os.environ.get("LALI_TEST_KAFKA") else 1000
 #: One kill in so many comes at any moment of a process's youth; the others when it works.

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from faults.selection import WHOLE
 
 from broker.client.http import Journal
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
-ROUNDS = int(os.environ.get("LALI_CHAOS_ROUNDS", "40"))
+ROUNDS = int(os.environ.get("LALI_CHAOS_ROUNDS", "40" if WHOLE else "12"))
 WRITER = Path(__file__).with_name("journal_writer.py")
 
 

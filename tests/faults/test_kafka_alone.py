@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from faults.selection import WHOLE
 from faults.site import PATIENCE_SECONDS
 from faults.test_power_cuts import Machine, _learnt, _oracle
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(1800)]
 
-KILLS = 2
+KILLS = 2 if WHOLE else 1
 
 
 def _all_below(pid):

@@ -26,7 +26,7 @@ from faults.site import COLLECTED, PATIENCE_SECONDS, UNIT, sending
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(7200)]
 
-CUTS = int(os.environ.get("LALI_POWER_CUTS", "50" if WHOLE else "2"))
+CUTS = int(os.environ.get("LALI_POWER_CUTS", "50" if WHOLE else "1"))
 _LONGEST_SECONDS = 12.0  # roles take a few seconds to be at work
 
 

@@ -3,8 +3,8 @@
 import os
 
 #: The same for the strict decoder and for every reader of outside bytes. The tests take a tenth;
-#: `make fuzz` sets LALI_FUZZ_EXECUTIONS and runs ten times as many.
-EXECUTIONS = int(os.environ.get("LALI_FUZZ_EXECUTIONS", "20000"))
+#: `make fuzz` sets LALI_FUZZ_EXECUTIONS and runs 25 times as many.
+EXECUTIONS = int(os.environ.get("LALI_FUZZ_EXECUTIONS", "8000"))
 
 TARGETS = (
     "strict_alert",
