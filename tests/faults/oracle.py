@@ -7,6 +7,7 @@ must all come to the same: a few that are published while nothing is wrong say w
 
 import json
 import re
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +114,17 @@ class Oracle:
     def has_all(self, marks: list[str]) -> bool:
         """Whether nothing of *marks* is outstanding."""
         return not self.judge(marks).lost
+
+    def wait_for(self, marks: list[str], seconds: float) -> None:
+        """Wait until nothing of *marks* is outstanding, or nothing has come for *seconds*.
+
+        How long it takes on the whole is the machine's affair: what waits may be much.
+        """
+        least, deadline = len(marks) * len(self.expected) + 1, time.monotonic() + seconds
+        while (lost := len(self.judge(marks).lost)) and time.monotonic() < deadline:
+            if lost < least:
+                least, deadline = lost, time.monotonic() + seconds
+            time.sleep(1)
 
     def judge(self, marks: list[str]) -> Verdict:
         """Return what is wrong with *marks*."""

@@ -61,9 +61,7 @@ def test_b20_kafka_alone_is_killed_and_comes_back_with_its_data(secure, tmp_path
             slowest = max(slowest, time.monotonic() - began)
         assert machine.options()[0] == address  # every program finds it where it was
         oracle = _oracle(machine, expected)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not oracle.has_all(marks) and time.monotonic() < deadline:
-            time.sleep(1)
+        oracle.wait_for(marks, PATIENCE_SECONDS)
         verdict = oracle.judge(marks)
         said = (machine.folder / "up.log").read_text()
     finally:
