@@ -44,3 +44,10 @@ def test_an_owner_that_cannot_be_and_an_officer_without_a_key_leave_no_key_behin
 def test_a_file_without_a_release_is_not_passed_over(lali, tmp_path):
     (tmp_path / "empty.json").write_text("")
     assert lali("verify", "empty.json") == (2, "", "lali: there is no release in it\n")
+
+
+def test_12_12_a_protected_kafka_needs_a_folder(lali):
+    code, _, wrong = lali("kafka", "start", "--secure")
+    assert (code, wrong) == (
+        2, "lali: --secure needs --folder: passwords must outlive the command\n",
+    )  # fmt: skip

@@ -1,6 +1,7 @@
 """The protected local cluster: everything on TLS, secrets in private files, three nodes too."""
 
 import asyncio
+import signal
 import ssl
 import stat
 import subprocess
@@ -129,6 +130,27 @@ def test_lali_up_secure_runs_the_roles_and_other_terminals_need_no_settings(tmp_
     assert '"wrong": 0' in checked.stdout
     for file in (tmp_path / ".lali" / "kafka-secure" / "security" / "passwords").iterdir():
         assert file.read_text().strip() not in checked.stdout + checked.stderr + shown.stdout
+
+
+@pytest.mark.kafka
+def test_12_12_what_kafka_start_prints_is_all_that_an_administrator_needs(tmp_path):
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(Path.home()), "LALI_PARTITIONS": "2"}
+    lali = [sys.executable, "-m", "broker"]
+    start = [*lali, "kafka", "start", "--secure", "--folder", "kafka"]
+    kafka = subprocess.Popen(
+        start, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        _until(kafka.stdout, "Ctrl-C stops it")
+        (tmp_path / "lali.toml").write_text("".join(kafka.stdout.readline() for _ in range(5)))
+        rights = _run([*lali, "secure", "apply"], tmp_path, environment)
+        topics = _run([*lali, "topics", "apply"], tmp_path, environment)
+        again = _run([*lali, "topics", "apply"], tmp_path, environment)
+    finally:
+        kafka.send_signal(signal.SIGINT)
+        kafka.wait(60)
+    said = [each.stdout + each.stderr for each in (rights, topics, again)]
+    assert [each.returncode for each in (rights, topics, again)] == [0, 0, 0], said
 
 
 def test_certificates_say_what_they_are_and_do_not_last(tmp_path, capsys):
