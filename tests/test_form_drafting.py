@@ -9,7 +9,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from broker.gateway.form.capitals import possible_names
-from broker.gateway.form.countries import NAMES, country_of
 from broker.gateway.form.drafting import draft_of
 from broker.gateway.form.mistakes import mistakes_in
 from broker.gateway.form.questions import AGREED, CLASSES, SEVERALS, SINGLES, TEXTS
@@ -18,6 +17,7 @@ from broker.gateway.form.typed import typed_in
 from broker.model import codes
 from broker.model.codelists import COUNTRIES
 from broker.model.community import Unit
+from broker.model.country_names import NAMES, country_of
 from broker.pipeline.publish import split
 
 UNIT = Unit(

@@ -10,6 +10,7 @@ from broker.policy.bundle import load_bundle
 from broker.policy.cases import try_cases
 from broker.policy.decide import Decider
 from broker.policy.proof.matrix import Sees, matrix
+from broker.policy.reading import nouns, phrases
 from broker.policy.reading.known import known_of
 from broker.policy.reading.phrases import NotPhrased
 from broker.policy.reading.prose import NEVER, condition_of_rule, sentences
@@ -57,6 +58,14 @@ def test_every_condition_of_a_shipped_rule_has_words(folder):
         assert said != NEVER
         # In words, and codes: nothing of Cedar's own signs.
         assert not [line for line in said if set(line) & set('(){}[]&|!="')], (rule.id, said)
+
+
+@BUNDLES
+def test_every_attribute_that_a_shipped_rule_reads_has_a_noun_of_its_own(folder, monkeypatch):
+    for module in (nouns, phrases):
+        monkeypatch.setattr(module, "noun_of", nouns._NOUNS.__getitem__)
+    for rule in load_bundle(folder).rules.rules:
+        condition_of_rule(rule.template)  # KeyError: an attribute would be called by its path
 
 
 @BUNDLES

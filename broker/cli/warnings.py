@@ -41,6 +41,7 @@ _SAID = {
     WarningCode.CHILD_PROTECTION_NOT_REACHED: "no desk that protects children would receive it",
     WarningCode.ROUTE_COUNTRY_NOT_REACHED: "nobody in this country on the way would receive it",
     WarningCode.ROUTE_UNKNOWN: "somebody is being moved, and no country on the way is given",
+    WarningCode.MORE_THAN_TEXT_SAYS: "says that it is for fewer than policy gives it to",
     WarningCode.MINOR_UNKNOWN_WITHHOLDS: "who may be a child is protected as one",
     WarningCode.CONSENT_UNKNOWN_WITHHOLDS: "with consent, recipients would see more",
     WarningCode.CONSENT_SCOPE_WITHHOLDS: "consent is given, but for no kind of recipient",

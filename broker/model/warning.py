@@ -47,6 +47,7 @@ class WarningCode(StrEnum):
     CHILD_PROTECTION_NOT_REACHED = "CHILD_PROTECTION_NOT_REACHED"
     ROUTE_COUNTRY_NOT_REACHED = "ROUTE_COUNTRY_NOT_REACHED"
     ROUTE_UNKNOWN = "ROUTE_UNKNOWN"
+    MORE_THAN_TEXT_SAYS = "MORE_THAN_TEXT_SAYS"
     MINOR_UNKNOWN_WITHHOLDS = "MINOR_UNKNOWN_WITHHOLDS"
     CONSENT_UNKNOWN_WITHHOLDS = "CONSENT_UNKNOWN_WITHHOLDS"
     CONSENT_SCOPE_WITHHOLDS = "CONSENT_SCOPE_WITHHOLDS"
@@ -69,7 +70,7 @@ class AlertWarning(Model):
     )
     end: int | None = Field(None, description="In a text: one behind its last character.")
     change: str | None = Field(
-        None, description="Path of the one field whose change would let it reach more."
+        None, description="Path of the one field whose change would let it reach whom it must."
     )
     confirm: bool = Field(
         False,

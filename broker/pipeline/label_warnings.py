@@ -19,6 +19,7 @@ from broker.model.codes import (
 from broker.model.decision import Plan, Verdict
 from broker.model.label import Distribution, Label
 from broker.model.warning import AlertWarning, WarningCode
+from broker.pipeline.beyond_text import beyond_text
 from broker.pipeline.one_change import ALL_CLASSES, Change, first_that
 from broker.policy.acquainted import is_civil_society
 from broker.policy.decide import Decider, view_of
@@ -49,7 +50,7 @@ def time_warnings(label: Label, distribution: Distribution, moment: int) -> Iter
 def reach_warnings(
     alert: Alert, decider: Decider, known: Collection[str]
 ) -> Iterator[AlertWarning]:
-    """Yield what keeps *alert* from reaching anybody, embargo and expiry left aside.
+    """Yield what makes *alert* reach too few, or more than it says; embargo and expiry aside.
 
     A cancel goes to whoever holds the alert, whatever policy says: it gives no warning.
 
@@ -68,6 +69,7 @@ def reach_warnings(
     else:
         yield from _missed(alert, reach, known)
     yield from _unprotected(alert.label, reach)
+    yield from beyond_text(alert, reach.community, units - {alert.label.originator}, known)
     yield from _withholding(alert, reach)
     yield from _unreached(alert.distribution, reach, known)
 

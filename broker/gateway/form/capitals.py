@@ -7,7 +7,7 @@ whoever wrote the text is shown the words, and knows.
 import re
 from collections.abc import Iterable
 
-from broker.gateway.form.countries import NAMES
+from broker.model.country_names import NAMES
 from broker.pipeline.identifying.ordinary import NEVER_ALONE
 
 _WORD = r"[^\W\d_a-z][^\W\d_]*(?:['’ʻ-][^\W\d_]+)*"

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from broker.gateway.form import readings
-from broker.gateway.form.countries import country_of
 from broker.gateway.form.questions import AGREED, CLASSES
 from broker.gateway.form.typed import Typed
 from broker.model.community import Unit
 from broker.model.content import Person
+from broker.model.country_names import country_of
 from broker.pipeline.derive import profile_of
 
 #: at_risk and urgency (CAP 1.2) of each answer about danger.

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from broker.gateway.alert_routes import cancelled
 from broker.gateway.doors import Doors
 from broker.gateway.form import plain_words, questions
-from broker.gateway.form.countries import NAMES
 from broker.gateway.form.entrance import Entrance, Visitor
 from broker.gateway.form.pages import moved
 from broker.gateway.form.received import received
 from broker.gateway.problems import Problem, not_found
+from broker.model.country_names import NAMES
 from broker.model.standing import AlertStanding
 
 #: Reports in the list.

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from broker.errors import Rejected
 from broker.gateway.form import readings
-from broker.gateway.form.countries import country_of
 from broker.gateway.form.questions import AGREED, PEOPLE, TEXTS
 from broker.gateway.form.typed import Typed
 from broker.model.community import Unit
+from broker.model.country_names import country_of
 from broker.model.parting import is_registered
 from broker.model.reason import Reason
 

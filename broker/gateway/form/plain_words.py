@@ -59,6 +59,8 @@ _ABOUT_ALL = {
     WarningCode.CHILD_PROTECTION_NOT_REACHED: "No desk that protects children would receive this.",
     WarningCode.ROUTE_COUNTRY_NOT_REACHED: "Nobody in one of the countries on the way learns this.",
     WarningCode.ROUTE_UNKNOWN: "Say where people are taken, if you know: desks there could act.",
+    WarningCode.MORE_THAN_TEXT_SAYS: "Your text says whom it is for, but others would see this "
+    "report, too. What you tick decides, and not your text.",
     WarningCode.MINOR_UNKNOWN_WITHHOLDS: "More could be seen if you knew that all are adults.",
     WarningCode.CONSENT_UNKNOWN_WITHHOLDS: "More could be seen if the people affected agreed.",
     WarningCode.CONSENT_SCOPE_WITHHOLDS: "They agreed, but you ticked nobody who may see it.",

@@ -7,11 +7,11 @@ from typing import Any
 
 import phonenumbers
 
-from broker.gateway.form.countries import country_of
 from broker.gateway.form.questions import PEOPLE
 from broker.gateway.form.typed import Typed
 from broker.model.community import Unit
 from broker.model.content import AgeBand
+from broker.model.country_names import country_of
 from broker.model.text import is_seen
 
 #: Answers about age that tell of a child.

@@ -1,6 +1,6 @@
 """Before sending: who would see what, in plain words, and what in the text may name somebody."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fastapi import Request
@@ -16,7 +16,7 @@ from broker.gateway.form.typed import Typed
 from broker.model.alert import Alert
 from broker.model.leaves import leaves_of
 from broker.model.preview import Preview, PreviewRow
-from broker.model.warning import AlertWarning
+from broker.model.warning import AlertWarning, WarningCode
 from broker.pipeline.preview import preview
 
 
@@ -32,6 +32,13 @@ class Reader(NamedTuple):
 
     who: str
     sees: list[str]
+
+
+class Remark(NamedTuple):
+    """Something about the report as a whole, with the questions whose answers would change it."""
+
+    says: str
+    ask: tuple[str, ...]
 
 
 class Finding(NamedTuple):
@@ -72,7 +79,6 @@ def reviewed(
 
 
 def _told(alert: Alert, shown: Preview, typed: Typed) -> dict[str, Any]:
-    about = [plain_words.about_all(each.code) for each in shown.warnings]
     # What a unit published it knows: its own feed makes nobody else learn of it.
     others = [row for row in shown.receives if row.unit != alert.label.originator]
     return {
@@ -80,8 +86,27 @@ def _told(alert: Alert, shown: Preview, typed: Typed) -> dict[str, Any]:
         "nobody_learns": _nobody(others),
         "findings": _findings(alert, shown, typed),
         "to_confirm": any(each.confirm for each in shown.warnings),
-        "remarks": list(dict.fromkeys(each for each in about if each)),
+        "remarks": list(dict.fromkeys(_remarks(shown.warnings))),
     }
+
+
+def _remarks(warnings: Iterable[AlertWarning]) -> Iterator[Remark]:
+    for warning in warnings:
+        says = plain_words.about_all(warning.code)
+        if says is not None:
+            yield Remark(says, tuple(_ASKED[name] for name in _questions(warning)))
+
+
+def _questions(warning: AlertWarning) -> tuple[str, ...]:
+    """Return the questions to look at; none where the form asks for nothing that helps.
+
+    A field that is named as the place of a warning is the one to change, but for a country on
+    the way of which nobody learns: there it is what was answered truly.
+    """
+    asked = _QUESTIONS.get(warning.change or "")
+    if asked is None and warning.code is not WarningCode.ROUTE_COUNTRY_NOT_REACHED:
+        asked = _QUESTIONS.get(warning.path)
+    return asked or ()
 
 
 def _reader(row: PreviewRow) -> Reader:
@@ -131,6 +156,22 @@ _ASKED = {
     "phone": "Your phone", "channel": "Another safe way to you",
     "safe_contact": "How to reach the person", "do_not_approach": "Do not approach the person",
 }  # fmt: skip
+
+
+#: Which questions of the form decide a field of the alert.
+_QUESTIONS = {
+    "label.minor": ("child",),
+    "label.consent": ("consent",),
+    "distribution.consent_scope": ("scope",),
+    "label.countries_destination": ("country",),
+    "label.countries_transit": ("transit",),
+    "label.in_transit": ("moved",),
+    "label.at_risk": ("danger",),
+    "label.urgency": ("danger",),
+    "label.source_type": ("source",),
+    "compartments.summary.headline": ("headline",),
+    "compartments.summary.text": ("text",),
+}
 
 
 def answers_of(typed: Typed) -> list[Answer]:

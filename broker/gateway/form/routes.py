@@ -10,7 +10,6 @@ from starlette.responses import Response
 from broker.errors import Rejected, Unconfirmed
 from broker.gateway.doors import Doors
 from broker.gateway.form import following, questions
-from broker.gateway.form.countries import OFFERED
 from broker.gateway.form.entrance import Entrance, Visitor
 from broker.gateway.form.mistakes import Mistake, mistake_of, mistakes_in
 from broker.gateway.form.page_route import page_router
@@ -21,6 +20,7 @@ from broker.gateway.form.sending import AlreadySent, NotSent, send
 from broker.gateway.form.typed import Typed, fields_in, typed_in
 from broker.gateway.problems import Problem
 from broker.model.bounds import first_day
+from broker.model.country_names import OFFERED
 
 #: What a page says that was sent without the mark of its session: it is old, or not ours.
 OLD_PAGE = Mistake("headline", "This page was old. Nothing is lost: look at it and go on")
