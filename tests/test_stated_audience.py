@@ -3,7 +3,9 @@
 import pytest
 from pacific_decider import COMMUNITY, DECIDER
 
-from broker.gateway.form.review import _questions
+from broker.gateway.form.pages import _ENVIRONMENT
+from broker.gateway.form.review import _questions, _remarks
+from broker.gateway.form.typed import typed_in
 from broker.model.warning import AlertWarning
 from broker.model.warning import WarningCode as Code
 from broker.pipeline.label_warnings import reach_warnings
@@ -97,6 +99,24 @@ def test_22_civil_society_learns_of_no_country_by_writing_its_name():
 )
 def test_22_the_form_names_the_question_that_decides_the_field(code, path, change, asked):
     assert _questions(AlertWarning(code=code, path=path, change=change)) == asked
+
+
+def test_22_the_page_shows_the_question_beside_the_remark():
+    change, place = "label.countries_destination", "distribution.consent_scope"
+    warnings = [
+        AlertWarning(code=Code.REACHES_NOBODY, path="label", change=change),
+        AlertWarning(code=Code.CONSENT_SCOPE_WITHHOLDS, path=place),
+        AlertWarning(code=Code.REACHES_ONLY_ORIGINATOR, path="label", change="label.tlp"),
+    ]
+    values = {"typed": typed_in({}), "remarks": list(_remarks(warnings)), "token": "t"}
+    empty = ("error", "findings", "readers", "nobody_learns", "to_confirm", "answers")
+    template = _ENVIRONMENT.get_template("review.html")
+
+    said = template.render(**values, **dict.fromkeys(empty, ()), visitor=None, here="")
+
+    assert "would receive this report. Look again at: <strong>Country</strong>." in said
+    assert "Look again at: <strong>Who may see it</strong>." in said
+    assert '<p class="note">As it stands, only you would receive this report.</p>' in said
 
 
 def test_22_a_text_made_to_be_slow_to_read_is_read():
