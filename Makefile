@@ -37,7 +37,7 @@ faults: setup    ## every fault on a real Kafka: what is lost, doubled, shown, a
 	  $(BIN)/pytest -q tests/faults tests/test_late_end_txn.py tests/test_chaos_kills.py \
 	  tests/test_gateway_chaos.py tests/test_gateway_openapi.py tests/test_journal_kills.py $(ARGS)
 
-attack: setup    ## hostile clients against a site of their own, some five minutes: what held
+attack: setup    ## hostile clients against a site of their own, some six minutes: what held
 	@PYTHONPATH=tests $(BIN)/python -m attack $(ARGS)
 
 prove-cedar: setup ## the policy's properties once more, by Cedar's own analysis (needs Rust)

@@ -1,11 +1,12 @@
 """Secrets in files that only their owner can read, and passwords one file a principal."""
 
+import errno
 import os
 import secrets
 import stat
 import tempfile
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from pydantic import SecretStr
 
@@ -69,12 +70,27 @@ def read_private(file: Path, most: int) -> bytes:
         SettingsInvalid: It cannot be read, is no regular file, or others may read it.
     """
     try:
-        number = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(number, "rb") as opened:
-            _check_private(file, os.fstat(number))
+        with _opened(file) as opened:
+            _check_private(file, os.fstat(opened.fileno()))
             return opened.read(most + 1)
     except OSError:
         raise SettingsInvalid(f"{file.name}: no secret can be read from it") from None
+
+
+def read_bounded(file: Path, most: int) -> bytes:
+    """Return what is in *file*, at most one byte more than *most*, whoever may read it.
+
+    Raises:
+        OSError: It cannot be read, or is no regular file: a pipe is not waited for.
+    """
+    with _opened(file) as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "no regular file")
+        return opened.read(most + 1)
+
+
+def _opened(file: Path) -> BinaryIO:
+    return os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
 def _check_private(file: Path, found: os.stat_result) -> None:

@@ -1,6 +1,7 @@
 """The identities file and the keys of issuers: what is wrong is told before anybody is refused."""
 
 import json
+import os
 import warnings
 
 import pytest
@@ -12,6 +13,7 @@ from joserfc import jwk
 from joserfc.jwk import ECKey, OKPKey
 
 from broker.errors import SettingsInvalid
+from broker.gateway.identity.client_path import read_authorities
 from broker.gateway.identity.identities import Identities, read_identities
 
 
@@ -55,6 +57,37 @@ def test_keys_that_cannot_be_used_are_told_before_anybody_is_refused(tmp_path, s
         (tmp_path / "issuer.jwks.json").write_text(text)
         with pytest.raises(SettingsInvalid, match=f"issuer.jwks.json: .*{said}"):
             read_identities(file, COMMUNITY)
+
+
+@pytest.mark.parametrize("what", ["/dev/zero", "pipe"])
+def test_11_04_a_file_of_keys_that_never_ends_is_none(tmp_path, what):
+    issuer = TokenIssuer(tmp_path)
+    file, keys = tmp_path / "identities.toml", tmp_path / "issuer.jwks.json"
+    file.write_text(issuer.entry())
+    keys.unlink()
+    if what == "pipe":
+        os.mkfifo(keys)
+    else:
+        keys.symlink_to(what)
+
+    with pytest.raises(SettingsInvalid, match=r"^issuer.jwks.json: no JWKS can be read from it$"):
+        read_identities(file, COMMUNITY)
+
+
+@pytest.mark.parametrize("what", ["/dev/zero", "pipe"])
+@pytest.mark.parametrize(
+    "read", [read_authorities, lambda file: read_identities(file, COMMUNITY)],
+    ids=["authorities", "identities"],
+)  # fmt: skip
+def test_11_04_no_file_of_who_is_who_is_waited_for(tmp_path, read, what):
+    file = tmp_path / "file"
+    if what == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(what)
+
+    with pytest.raises(SettingsInvalid, match=r"file: (no certificates|cannot be read)"):
+        read(file)
 
 
 def test_a_short_rsa_key_is_refused(tmp_path):

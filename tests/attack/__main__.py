@@ -14,7 +14,7 @@ from attack.families import IN_ORDER
 from attack.site import Site
 from attack.trying import NOT_HELD, NOT_RUN, Outcome, try_one, whole_of
 
-#: The run starts no further attack after so many seconds, so it ends in about five minutes.
+#: The run starts no further attack after so many seconds, so it ends within about six minutes.
 BOUND_SECONDS = 300
 
 

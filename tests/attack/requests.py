@@ -8,7 +8,7 @@ import time
 
 from attack.asking import HOST, PATIENCE
 from attack.site import BALANCER, FEED, READER, draft, until
-from attack.trying import attack, held
+from attack.trying import NotRun, attack, held
 
 RECEIPTS = f"/v1/feeds/{FEED}/receipts"
 _ALERT = "7b0c1f6e-33a8-4e4f-9a53-1f0d8c1f4d52"
@@ -79,11 +79,13 @@ def more_addresses_than_are_remembered(site):
         for number in range(12_000):
             address = f"203.{number >> 16}.{number >> 8 & 255}.{number & 255}"
             began = time.monotonic()
-            connection.sendall(
-                f"GET /v1/feeds/{FEED} HTTP/1.1\r\nHost: {HOST}:{site.port}\r\n"
-                f"X-Forwarded-For: {address}\r\n\r\n".encode()
-            )
-            refused += _status_of_next(connection) == 401
+            try:
+                refused += _failed_as(site, connection, address) == 401
+            except OSError:
+                raise NotRun(
+                    f"a connection is ended after {refused} failure(s), so 12,000 need as many "
+                    "handshakes: minutes. test_gateway_identity_answers.py fills the limiter"
+                ) from None
             took.append(time.monotonic() - began)
     first, last = (statistics.median(part) * 1e6 for part in (took[:1000], took[-1000:]))
     return held(
@@ -92,12 +94,20 @@ def more_addresses_than_are_remembered(site):
     )
 
 
+def _failed_as(site, connection, address):
+    connection.sendall(
+        f"GET /v1/feeds/{FEED} HTTP/1.1\r\nHost: {HOST}:{site.port}\r\n"
+        f"X-Forwarded-For: {address}\r\n\r\n".encode()
+    )
+    return _status_of_next(connection)
+
+
 def _status_of_next(connection):
     raw = b""
     while b"\r\n\r\n" not in raw:
         part = connection.recv(1 << 16)
         if not part:
-            return 0
+            raise ConnectionError("it was ended")
         raw += part
     head, _, body = raw.partition(b"\r\n\r\n")
     named = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
@@ -107,7 +117,7 @@ def _status_of_next(connection):
     return int(head.split(b" ")[1])
 
 
-@attack(17, "a byte after the body of an alert", "202 for what is published", quick=True)
+@attack(17, "a byte after the body of an alert", "202 for what is published")
 def a_byte_after_the_body(site):
     body = json.dumps(draft()).encode()
     head = (
@@ -155,7 +165,7 @@ def half_open_connections(site):
     )
 
 
-@attack(21, "a client that asks for pages and never reads one", "it is cut within 60 s")
+@attack(21, "a client that asks for pages and never reads one", "it is cut")
 def a_client_that_never_reads(site):
     made = site.plain()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

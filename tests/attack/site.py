@@ -8,13 +8,15 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
+from client_paths import REFUSED, pem
 from credentials import TokenIssuer, certificate_in
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from attack.asking import HOST, Target
+from attack.beside import Beside
 from attack.partners import HostileKafka, HostileWebhook
 from broker.app import make_parts
 from broker.certificates import DevelopmentCa
@@ -24,7 +26,12 @@ from broker.testing import make_label
 
 FEED, READER, ORIGINATOR = "samoa-tcu-investigate", "samoa-tcu", "fiji-immigration"
 #: Feeds whose partners are hostile: a folder, a web server, a cluster.
-DROPPED, POSTED, SENT = "fiji-tcu-investigate", "ptccc-coordinate", "samoa-police-protect"
+DROPPED, POSTED, SENT = "fiji-tcu-investigate", "ptccc-coordinate", "fiji-immigration-border"
+#: Client certificates that must not count, though their authority is among ours.
+WEAK = (
+    "authority_expired", "unknown_critical_in_authority", "may_not_sign", "unknown_critical",
+    "weak_key", "outside_name_constraints", "for_servers", "path_too_long", "expired",
+)  # fmt: skip
 #: A proxy is believed from here, and only with its certificate; another was refused.
 PROXY, BALANCER = "127.9.0.1", "127.9.0.2"
 _UP_SECONDS = 180
@@ -57,6 +64,8 @@ class Site(Target):
             self.ca.issue_client(name) for name in ("the-proxy", "the-refused-proxy")
         )
         self.issuer = TokenIssuer(self.folder)
+        self.weak = {kind: REFUSED[kind]() for kind in WEAK}
+        self._write_client_ca()
         self._write_identities()
         with contextlib.ExitStack() as partners:
             self.webhook = partners.enter_context(HostileWebhook())
@@ -152,11 +161,22 @@ class Site(Target):
             "LALI_GATEWAY_PORT": str(self.port),
             "LALI_GATEWAY_CERTIFICATE": str(self.server.certificate),
             "LALI_GATEWAY_KEY": str(self.server.key),
-            "LALI_GATEWAY_CLIENT_CA": str(self.ca_file),
+            "LALI_GATEWAY_CLIENT_CA": str(self.folder / "clients.pem"),
             "LALI_GATEWAY_IDENTITIES": str(self.folder / "identities.toml"),
             "LALI_CONNECTORS": str(self.folder / "connectors.toml"),
             "ATTACK_SECRET": HostileWebhook.SECRET,
         }
+
+    def _write_client_ca(self):
+        roots = b"".join(pem(root.certificate) for root, _, _ in self.weak.values())
+        (self.folder / "clients.pem").write_bytes(self.ca_file.read_bytes() + roots)
+
+    @contextlib.contextmanager
+    def beside(self, role, **settings):
+        """Run another process of *role* at this site, with other settings; yield it."""
+        changed = {"LALI_GATEWAY_PORT": "0"} | {name: str(v) for name, v in settings.items()}
+        with Beside(self.folder, self._environment() | changed, role) as process:
+            yield process
 
     def _write_identities(self):
         (self.folder / "identities.toml").write_text(
@@ -192,11 +212,6 @@ def draft(originator=ORIGINATOR, headline="SYNTHETIC: a longliner", **label):
         "distribution": {"retention_class": "YEARS_5"},
         "compartments": {"summary": {"headline": headline}},
     }
-
-
-def now():
-    """Return the moment in UTC."""
-    return datetime.now(UTC)
 
 
 def until(condition, seconds=60):

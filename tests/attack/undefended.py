@@ -7,13 +7,24 @@ import contextlib
 import http.server
 import threading
 
+from client_paths import REFUSED
+from credentials import TokenIssuer
+
 from attack.asking import Target
+from broker.certificates import DevelopmentCa
 
 
 class Undefended(Target):
     """Answers 200 to every request, once it has read its body, to anybody."""
 
+    def __init__(self, folder):
+        self.folder = folder
+
     def __enter__(self):
+        self.ca = DevelopmentCa(self.folder / "ca")
+        self.proxy = self.refused_proxy = None
+        self.weak = {"expired": REFUSED["expired"]()}
+        self.issuer = TokenIssuer(self.folder)
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Believing)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

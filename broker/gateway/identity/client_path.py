@@ -26,9 +26,12 @@ from broker.errors import SettingsInvalid
 from broker.gateway.identity.peer import Peer, damage_is_value_error
 from broker.gateway.identity.refused import CredentialRefused
 from broker.gateway.identity.watched import Watched
+from broker.private_files import read_bounded
 
 #: Intermediate CAs between a client and ours; a longer path is refused.
 MOST_INTERMEDIATES = 4
+#: Largest file of CA certificates, bytes: hundreds of them.
+_LARGEST = 1 << 20
 #: A path that was found is taken again for so long, seconds: requests share a connection.
 _KEPT_SECONDS = 60.0
 _MOST_KEPT = 4096
@@ -53,10 +56,13 @@ def read_authorities(file: Path) -> tuple[x509.Certificate, ...]:
         SettingsInvalid: There are none, or they cannot be read.
     """
     try:
+        content = read_bounded(file, _LARGEST)
         with damage_is_value_error():
-            return tuple(x509.load_pem_x509_certificates(file.read_bytes()))
+            if len(content) <= _LARGEST:
+                return tuple(x509.load_pem_x509_certificates(content))
     except (OSError, ValueError):
-        raise SettingsInvalid(f"gateway_client_ca: {file.name}: no certificates, PEM") from None
+        pass  # told of below
+    raise SettingsInvalid(f"gateway_client_ca: {file.name}: no certificates, PEM")
 
 
 class ClientPaths:

@@ -4,6 +4,7 @@ It is read anew as soon as it, or a file of keys that it names, has changed. Whi
 read nobody comes in by certificate or token: what it should revoke is not known.
 """
 
+import errno
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -20,9 +21,12 @@ from broker.gateway.identity.watched import Watched
 from broker.model.base import Id, Line, Model
 from broker.model.community import Right
 from broker.policy.directory import Directory
+from broker.private_files import read_bounded
 from broker.toml_tables import TomlInvalid, read_tables
 from broker.wire.refusal import validated
 
+#: Largest identities file, bytes.
+_LARGEST = 1 << 20
 _HEX = re.compile(r"[0-9a-f]{64}|serial:[0-9a-f]{1,42}")
 
 
@@ -165,11 +169,18 @@ def read_identities(file: Path, community: Directory) -> Identities:
 
 def _tables(file: Path) -> dict[str, Any]:
     try:
-        return read_tables(file.read_text())
+        return read_tables(_text(file))
     except (OSError, UnicodeDecodeError):
         raise SettingsInvalid(f"{file.name}: cannot be read") from None
     except TomlInvalid as error:
         raise SettingsInvalid(f"{file.name}: {error}") from None
+
+
+def _text(file: Path) -> str:
+    content = read_bounded(file, _LARGEST)
+    if len(content) > _LARGEST:
+        raise OSError(errno.EFBIG, "too large")
+    return content.decode()
 
 
 def _faults(found: _File, community: Directory) -> Iterable[str]:

@@ -10,6 +10,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from broker.errors import SettingsInvalid
 from broker.gateway.identity.strict_json import StrictJsonInvalid, read_object
+from broker.private_files import read_bounded
 
 #: Largest JWKS file, bytes.
 _LARGEST = 1 << 18
@@ -54,7 +55,7 @@ def read_jwks(file: Path, algorithms: Collection[str]) -> dict[str, IssuerKey]:
 
 def _entries(file: Path) -> list[dict[str, Any]]:
     try:
-        content = file.read_bytes()
+        content = read_bounded(file, _LARGEST)
         entries = read_object(content).get("keys") if len(content) <= _LARGEST else None
     except (OSError, StrictJsonInvalid):
         entries = None
