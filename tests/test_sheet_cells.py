@@ -202,3 +202,10 @@ def test_c34_a_damaged_header_is_still_named(tmp_path):
     assert sheet_refusal(write(tmp_path / "c.csv", ROW | {"prs_Nothing": "x"}))[0] is (
         Reason.COLUMN_UNKNOWN
     )
+
+
+def test_c34_a_formula_is_its_own_text_and_is_never_computed(tmp_path):
+    book = book_of("One")
+    book["One"].cell(2, list(ROW).index("prs_FirstName") + 1, '="Ana"&" "&"Computed"')
+    (first, _) = names(saved(book, tmp_path))
+    assert first.startswith('="Ana"&')
