@@ -1,6 +1,7 @@
 """11.17, 11.19, 11.21: what belongs to a request, which host it names, and who never reads."""
 
 import asyncio
+import json
 
 import pytest
 from credentials import HOST, Scene, served
@@ -102,6 +103,26 @@ async def test_11_19_a_request_names_one_host(scene, head, status):
     async with served(Publishing().app, scene.settings()) as port:
         answer = await talk(scene, port, head)
     assert answer.split(b" ")[1] == status
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /v1/feeds/a?cursor=" + b"%F2%82%B8%B6" * 6000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /openapi.json HTTP/1.1\r\nHost: a\r\nX: " + b"y" * (1 << 17) + b"\r\n\r\n",
+        b"GET /openapi.json HTTP/9.9\r\nHost: a\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\r\n\r\n",
+    ],
+    ids=["a long address", "a long header", "another version", "no HTTP"],
+)
+async def test_what_cannot_be_read_is_refused_as_a_problem_like_all_else(scene, head):
+    async with served(Publishing().app, scene.settings()) as port:
+        answer = await talk(scene, port, head)
+    lines, _, body = answer.partition(b"\r\n\r\n")
+    assert lines.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"Content-Type: application/problem+json" in lines
+    assert b"Content-Security-Policy: default-src 'none'" in lines
+    assert json.loads(body)["code"] == "REQUEST_UNREADABLE"
 
 
 async def test_11_21_who_never_reads_an_answer_is_let_go(scene, monkeypatch):

@@ -5,12 +5,12 @@ from hypothesis import assume, given, settings
 from pacific_decider import DECIDER, FEW, NOW, URGENT, decided
 from policy_views import FACTS, listed, ordinary, sees, views
 
+from broker.model.codes import Purpose
 from broker.model.reason import Reason
 from broker.policy.entities import ATTRIBUTES
 
 FEWER = settings(FEW, max_examples=12)
 
-#: A child's case has a feed of its own; elsewhere an unknown age is exactly a child's.
 _PLURAL = [n for n, c in ATTRIBUTES.items() if c and isinstance(ordinary()[n], tuple)]
 _SINGLE = [n for n, c in ATTRIBUTES.items() if c and n not in (*_PLURAL, "minor")]
 
@@ -39,9 +39,13 @@ def test_an_unknown_entry_of_a_list_opens_nothing(name, view):
 
 @FEW
 @given(views(DECIDER))
-def test_unknown_age_is_a_childs(view):
-    child, unknown = (DECIDER.plan(view | {"minor": minor}, NOW) for minor in ("YES", "UNKNOWN"))
-    assert child.digest == unknown.digest
+def test_unknown_age_shows_nobody_more_than_a_childs_and_less_only_to_who_protects_children(view):
+    """A desk that protects children sees more where it is known that one is concerned."""
+    child, unknown = (DECIDER.outcomes(view | {"minor": m}, NOW) for m in ("YES", "UNKNOWN"))
+    for feed, outcome in unknown.items():
+        assert sees(outcome) <= sees(child[feed])
+        if sees(outcome) != sees(child[feed]):
+            assert DECIDER.bundle.community.feeds[feed].purpose is Purpose.CHILD_PROTECTION
 
 
 @FEW

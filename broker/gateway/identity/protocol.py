@@ -11,7 +11,9 @@ import ssl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from broker.gateway.half_open import HalfOpen
+from broker.gateway.headers import DEFAULTS
 from broker.gateway.identity.peer import Peer, peer_in
+from broker.gateway.problems import MEDIA_TYPE, Problem
 from broker.gateway.untaken import Untaken
 
 #: Largest request line and headers together, bytes; a token is the largest of them.
@@ -22,6 +24,17 @@ HEAD_SECONDS = 20
 UNREAD_SECONDS = 5
 #: How long a client may take nothing of an answer, seconds. A thin link is slow, and takes some.
 UNTAKEN_SECONDS = 30
+
+
+def _unreadable() -> bytes:
+    """Return the answer to what cannot be read as HTTP: a problem, as every refusal is one."""
+    body = Problem(400, "REQUEST_UNREADABLE").details().model_dump_json().encode()
+    headers = {**DEFAULTS, "Content-Type": MEDIA_TYPE, "Content-Length": str(len(body))}
+    lines = [f"{name}: {text}" for name, text in {**headers, "Connection": "close"}.items()]
+    return "\r\n".join(["HTTP/1.1 400 Bad Request", *lines, "", ""]).encode("ascii") + body
+
+
+_UNREADABLE = _unreadable()
 
 
 class HeadTooLarge(Exception):
@@ -96,14 +109,15 @@ class PeerProtocol(HttpToolsProtocol):
             if self._head_bytes > MAX_HEAD_BYTES:
                 self.send_400_response("Invalid HTTP request received.")
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words
         """Refuse what cannot be read. A whole request that came before it is answered first.
 
         Its answer says what became of it: it may be published already.
         """
         cycle = self.cycle
         if cycle is None or cycle.response_complete or cycle.more_body:
-            super().send_400_response(msg)
+            self.transport.write(_UNREADABLE)
+            self.transport.close()
             return
         self._is_over = True
         self._head_came()
