@@ -172,12 +172,13 @@ async def crowd(site: Site, clients: int, expected: int, started: asyncio.Event)
 
     async def client(session: aiohttp.ClientSession) -> int:
         nonlocal opened
-        count = 0
+        count, is_open = 0, False
         timeout = aiohttp.ClientTimeout(total=None, sock_read=_ARRIVES_SECONDS)
         async with session.get(site.feed_url + "/stream", timeout=timeout, params=cursor) as answer:
+            answer.raise_for_status()
             async for line in answer.content:
-                if not count and line.startswith(b": "):
-                    opened += 1
+                if not is_open:  # comments go on coming
+                    opened, is_open = opened + 1, True
                     if opened == clients:
                         started.set()
                 count += line.startswith(b"id: ")

@@ -107,6 +107,7 @@ async def site(servers: str, folder: Path, replication: int) -> AsyncIterator[Si
         "protection": "off",
         "gateway_port": port,
         "gateway_rate": "10000000/minute",
+        "gateway_streams_unit": 1000,  # all streams are one credential's, which has half of it
     }
     settings = Settings(**values)
     await make_parts(settings).apply_topics()
